@@ -1,0 +1,16 @@
+//! `tidegate import` (skeleton: replaced by its builder).
+
+use super::Global;
+use std::process::ExitCode;
+
+/// Options of `tidegate import`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Args {}
+
+/// Runs it.
+///
+/// # Errors
+/// What the exit code cannot say.
+pub fn run(_args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
+    anyhow::bail!("not built yet")
+}

@@ -1,0 +1,113 @@
+//! The command line: one binary, subcommands are the roles.
+//!
+//! A file for each subcommand, with `Args` and `run`. Exit codes: 0 fine, 1 the thing asked about
+//! is not fine, 2 used wrongly (also a configuration that can't be used).
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+mod corpus;
+mod import;
+mod journal;
+mod ledger;
+mod mailbox;
+mod migrate;
+mod org;
+mod quarantine;
+mod read;
+mod send;
+mod serve;
+mod thread;
+mod user;
+
+/// A robust inbound e-mail gateway. Without a subcommand: `tidegate serve` with the embedded defaults.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    global: Global,
+}
+
+/// Options of every subcommand.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// The configuration file; none: embedded defaults and the environment
+    #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The gateway: SMTP, LMTP, intake, web
+    Serve(serve::Args),
+    /// Hand mails (files, mboxes, folders) to a gateway over SMTP, to try it and to load it
+    Send(send::Args),
+    /// What Tidegate reads in a file
+    Read(read::Args),
+    /// Which files make a conversation, and why
+    Thread(thread::Args),
+    /// Take eml, mbox, Maildir into the journal as if they had arrived
+    Import(import::Args),
+    /// Prove that the books balance
+    Ledger(ledger::Args),
+    /// Look into the journal
+    Journal(journal::Args),
+    /// Review what is held
+    Quarantine(quarantine::Args),
+    /// Check, list and add samples of misbehaving mail
+    Corpus(corpus::Args),
+    /// Organisations
+    Org(org::Args),
+    /// Mailboxes: who gets mail
+    Mailbox(mailbox::Args),
+    /// People who may look, and relays
+    User(user::Args),
+    /// Bring the database's schema up to date
+    Migrate(migrate::Args),
+}
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// What can't be answered with an exit code of its own; `main` prints it and exits 1, or 2 for a
+/// [`crate::config::ConfigError`].
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let global = cli.global;
+    match cli.command.unwrap_or(Command::Serve(serve::Args::default())) {
+        Command::Serve(a) => serve::run(a, &global),
+        Command::Send(a) => send::run(a, &global),
+        Command::Read(a) => read::run(a, &global),
+        Command::Thread(a) => thread::run(a, &global),
+        Command::Import(a) => import::run(a, &global),
+        Command::Ledger(a) => ledger::run(a, &global),
+        Command::Journal(a) => journal::run(a, &global),
+        Command::Quarantine(a) => quarantine::run(a, &global),
+        Command::Corpus(a) => corpus::run(a, &global),
+        Command::Org(a) => org::run(a, &global),
+        Command::Mailbox(a) => mailbox::run(a, &global),
+        Command::User(a) => user::run(a, &global),
+        Command::Migrate(a) => migrate::run(a, &global),
+    }
+}
+
+impl Global {
+    /// The configuration as the options and the environment say.
+    ///
+    /// # Errors
+    /// As `Config::load`.
+    pub fn load(&self) -> Result<crate::config::Config, crate::config::ConfigError> {
+        crate::config::Config::load(self.config.as_deref(), std::env::vars())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,16 @@
+//! `tidegate thread` (skeleton: replaced by its builder).
+
+use super::Global;
+use std::process::ExitCode;
+
+/// Options of `tidegate thread`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Args {}
+
+/// Runs it.
+///
+/// # Errors
+/// What the exit code cannot say.
+pub fn run(_args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
+    anyhow::bail!("not built yet")
+}

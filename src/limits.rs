@@ -1,0 +1,108 @@
+//! Every limit, with its unit and its reason.
+//!
+//! What an operator may want to change is a key in the configuration and arrives here through
+//! `Config::limits`; the rest is fixed. A limit that is hit is counted and answered, never silent.
+
+use std::time::Duration;
+
+/// Steps followed from a merged conversation to the one that stays: a chain longer than this is a
+/// loop made by hand in the database.
+pub const ALIAS_CHAIN_MAX: usize = 32;
+
+/// The limits in force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    // --- reception ---
+    /// Connections open at once over all listeners: each costs about 40 KiB.
+    pub connections_max: usize,
+    /// Connections from one client network (/24 or /64): one neighbour does not take every seat.
+    pub connections_per_network_max: usize,
+    /// Bytes of a command line with its CRLF: RFC 5321 says 512, parameters and SMTPUTF8 want more.
+    pub command_bytes_max: usize,
+    /// Recipients in one transaction: RFC 5321 wants 100 at least; lists send 1,000.
+    pub recipients_max: usize,
+    /// Bytes of one mail: above it 552. The advertised SIZE.
+    pub message_bytes_max: u64,
+    /// Bad commands in one session before 421: scanners, not mail servers, make more.
+    pub errors_max: u32,
+    /// Mails in one session before 421: lets a balancer spread long-lived relays.
+    pub transactions_max: u32,
+    /// Wait for the next command (RFC 5321 4.5.3.2.7: five minutes).
+    pub command_timeout: Duration,
+    /// Wait for the next block of a body (RFC 5321 4.5.3.2.5: three minutes).
+    pub body_block_timeout: Duration,
+    /// Wait for a TLS handshake or a PROXY header: a peer that speaks does so at once.
+    pub handshake_timeout: Duration,
+    /// A whole session, however busy: a stuck peer goes at last.
+    pub session_timeout: Duration,
+    /// Bytes of bodies held in memory over all sessions, before they are in the journal.
+    pub inflight_bytes_max: u64,
+    /// Bodies in progress may take this long to finish after SIGTERM.
+    pub shutdown_grace: Duration,
+    // --- journal ---
+    /// A body above this goes to the disk as it comes, and is never whole in memory. Bytes.
+    pub large_body_bytes: u64,
+    /// Bytes that must stay free on the journal's disk; below it new mail gets 452.
+    pub disk_free_bytes_min: u64,
+    // --- reading ---
+    /// Nesting of MIME parts that is followed; deeper parts are kept as attachments.
+    pub nesting_max: usize,
+    /// Parts of one mail that are read; the rest is one attachment.
+    pub parts_max: usize,
+    /// Header fields of one mail that are read.
+    pub headers_max: usize,
+    /// Bytes of one report part handed to `classify`: a status is small, an original need not be whole.
+    pub report_part_bytes_max: usize,
+    /// Message-IDs taken from References: the newest count, floods do not.
+    pub references_max: usize,
+    // --- intake ---
+    /// Time one mail may take to be read.
+    pub mail_time_max: Duration,
+    /// Starts of reading one mail before it is held for staff: the process died on it each time.
+    pub attempts_max: u32,
+    /// Mails above this size take the slow lane. Bytes.
+    pub slow_lane_bytes: u64,
+    /// Mails attached in one transaction.
+    pub batch_max: usize,
+    /// Wait for a batch to fill.
+    pub batch_wait: Duration,
+    /// Mails looked at ahead of the oldest unfinished one: what fairness can choose from.
+    pub window_max: usize,
+    // --- views ---
+    /// Rows of a page, whatever was asked for.
+    pub page_rows_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections_max: 1_000,
+            connections_per_network_max: 500,
+            command_bytes_max: 4_096,
+            recipients_max: 1_000,
+            message_bytes_max: 50 << 20,
+            errors_max: 20,
+            transactions_max: 10_000,
+            command_timeout: Duration::from_secs(300),
+            body_block_timeout: Duration::from_secs(180),
+            handshake_timeout: Duration::from_secs(30),
+            session_timeout: Duration::from_secs(3_600),
+            inflight_bytes_max: 64 << 20,
+            shutdown_grace: Duration::from_secs(20),
+            large_body_bytes: 1 << 20,
+            disk_free_bytes_min: 256 << 20,
+            nesting_max: 50,
+            parts_max: 10_000,
+            headers_max: 5_000,
+            report_part_bytes_max: 64 << 10,
+            references_max: 50,
+            mail_time_max: Duration::from_secs(20),
+            attempts_max: 3,
+            slow_lane_bytes: 2 << 20,
+            batch_max: 500,
+            batch_wait: Duration::from_millis(2),
+            window_max: 10_000,
+            page_rows_max: 200,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! From outside: the binary over real sockets, real peers, both databases. One test binary, so that it links once.
+#![allow(clippy::unwrap_used)]
+mod dialogues;
+mod journal_histories;
+mod mailin_faults;
+mod normalize_properties;
+mod peers;
+mod send_import;
+mod store_both;
+mod threading_order;
+mod web;
