@@ -12,6 +12,7 @@ mod import;
 mod journal;
 mod ledger;
 mod mailbox;
+mod mails;
 mod migrate;
 mod org;
 mod quarantine;
