@@ -21,4 +21,4 @@ pub use normalized::{
     Attachment, Bounce, BouncedRecipient, Class, Classification, Evidence, Fold, FoldKind, Header, NormalizedMail, Person,
     Reading, Repair, ReportPart,
 };
-pub use prepared::{DispositionKind, Outcome, Prepared, QuarantineReason, ReasonCode, Release};
+pub use prepared::{DispositionKind, Outcome, Prepared, QuarantineReason, ReasonCode, Release, Versions};

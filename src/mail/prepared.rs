@@ -129,6 +129,18 @@ pub struct Release {
     pub conversation: Option<ConversationId>,
 }
 
+/// Which reader and which rules made a message and its decision: stored with them, so that past
+/// mail can be read again with newer ones and the differences shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Versions {
+    /// `normalize::READER_VERSION`.
+    pub reader: i32,
+    /// `classify::RULES_VERSION`.
+    pub classes: i32,
+    /// `threading::RULES_VERSION`.
+    pub rules: i32,
+}
+
 /// A mail that has been read, for one organisation, ready to attach.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -148,6 +160,8 @@ pub struct Prepared {
     pub class: Arc<Classification>,
     /// What it says about where it belongs.
     pub keys: ThreadKeys,
+    /// Which reader and rules said so.
+    pub versions: Versions,
     /// Set when staff released it: no duplicate check, no hold.
     pub release: Option<Release>,
 }
