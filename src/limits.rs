@@ -71,6 +71,39 @@ pub struct Limits {
     // --- views ---
     /// Rows of a page, whatever was asked for.
     pub page_rows_max: usize,
+    /// HTTP connections open at once: browsers hold a few each; a flood must not take every file handle.
+    pub web_connections_max: usize,
+    /// HTTP requests worked on at once; above it 503 with Retry-After. Protects the database from the pages.
+    pub web_requests_max: usize,
+    /// Bytes of a request body: forms and small JSON.
+    pub web_body_bytes_max: usize,
+    /// Time one request may take until its response begins.
+    pub web_request_time_max: Duration,
+    /// Wait for the header of a request, also on a connection that is kept open.
+    pub web_header_timeout: Duration,
+    /// Watchers of live updates at once; above it 503. Each costs a connection.
+    pub web_watchers_max: usize,
+    /// Updates to one watcher are at least this far apart: a screen needs no more, the database suffers from more.
+    pub web_update_interval: Duration,
+    /// Held mails read at once for staff: one that hangs its reader occupies a seat until it ends.
+    pub web_readers_max: usize,
+    /// Time reading one mail for a page may take: staff wait for it.
+    pub web_read_time_max: Duration,
+    /// Bytes of text of one mail shown on a page; the rest is in the raw mail. Browsers choke on more.
+    pub web_text_bytes_max: usize,
+    /// Passwords hashed at once: each takes 19 MiB and a core.
+    pub web_hashing_max: usize,
+    /// Failed logins from one network within [`Limits::login_window`] before it has to wait; a tenth of it for one name.
+    pub login_failures_max: u32,
+    /// How long a failed login counts.
+    pub login_window: Duration,
+    // --- events ---
+    /// Webhook deliveries in flight over all endpoints.
+    pub webhook_inflight_max: usize,
+    /// Failures in a row after which an endpoint's circuit opens: one probe at a time from then on.
+    pub webhook_failures_max: u32,
+    /// Bytes of a webhook's answer that are read (and thrown away).
+    pub webhook_answer_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -103,6 +136,22 @@ impl Default for Limits {
             batch_wait: Duration::from_millis(2),
             window_max: 10_000,
             page_rows_max: 200,
+            web_connections_max: 512,
+            web_requests_max: 64,
+            web_body_bytes_max: 256 << 10,
+            web_request_time_max: Duration::from_secs(30),
+            web_header_timeout: Duration::from_secs(30),
+            web_watchers_max: 100,
+            web_update_interval: Duration::from_secs(1),
+            web_readers_max: 2,
+            web_read_time_max: Duration::from_secs(5),
+            web_text_bytes_max: 256 << 10,
+            web_hashing_max: 2,
+            login_failures_max: 100,
+            login_window: Duration::from_secs(300),
+            webhook_inflight_max: 8,
+            webhook_failures_max: 5,
+            webhook_answer_bytes_max: 64 << 10,
         }
     }
 }

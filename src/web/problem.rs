@@ -1,0 +1,114 @@
+//! What is said when something can't be done: one value, shown as a page to people and as
+//! `{"error": {"code", "message"}}` to programs.
+//!
+//! The message says whose fault it is and what to do. It never repeats words of a mail or of the
+//! database.
+
+use super::layout;
+use crate::store;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Seconds after which a client may try again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// Why a request was not answered with what it asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    /// Stable, for programs.
+    pub(super) code: &'static str,
+    /// For people.
+    pub(super) message: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Problem {
+        Problem { status, code, message: message.into() }
+    }
+
+    pub(super) fn not_found(what: &str) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "not-found", format!("There is no {what} here."))
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "bad-request", message)
+    }
+
+    pub(super) fn busy() -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests are being worked on. Try again in a moment.")
+    }
+
+    pub(super) fn too_slow() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-slow",
+            "This took longer than allowed and was given up. Look whether it was done before repeating it.",
+        )
+    }
+
+    pub(super) fn internal() -> Problem {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Tidegate failed on this request. No mail is lost by it; the log has the place.",
+        )
+    }
+
+    fn headers(&self, mut response: Response) -> Response {
+        if self.status == StatusCode::SERVICE_UNAVAILABLE || self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+
+    /// For a program where `json`, else for a person.
+    pub(super) fn respond(self, json: bool) -> Response {
+        if json { AsJson(self).into_response() } else { self.into_response() }
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Problem {
+        if error.is_transient() {
+            tracing::warn!(%error, "web: the database is away");
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "database-away",
+                "The database does not answer. Mail is still accepted and safe; this works again when the database does.",
+            )
+        } else {
+            tracing::error!(%error, "web: the database refused");
+            Problem::internal()
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let page = layout::problem(&self);
+        self.headers((self.status, page).into_response())
+    }
+}
+
+/// A problem of the HTTP API.
+#[derive(Debug)]
+pub(super) struct AsJson(pub(super) Problem);
+
+impl<P: Into<Problem>> From<P> for AsJson {
+    fn from(problem: P) -> AsJson {
+        AsJson(problem.into())
+    }
+}
+
+impl IntoResponse for AsJson {
+    fn into_response(self) -> Response {
+        let body = Json(json!({ "error": { "code": self.0.code, "message": self.0.message } }));
+        self.0.headers((self.0.status, body).into_response())
+    }
+}

@@ -1,0 +1,152 @@
+//! Who is asking: cookies, sessions, and the token that every form carries.
+//!
+//! A session is 256 random bits in an HttpOnly, SameSite=Lax cookie; the database holds only
+//! their SHA-256. The form token is derived from the same bits, so there is nothing to store and
+//! nothing to get out of step.
+//!
+//! # Trust
+//! A cookie is looked up, never believed. Comparing tokens takes the same time whatever they are.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use data_encoding::BASE64URL_NOPAD;
+use maud::{Markup, html};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// Random bytes of a secret.
+const SECRET_BYTES: usize = 32;
+
+/// A secret that is handed out once and stored as its hash.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// A fresh one.
+    pub(crate) fn random() -> std::io::Result<Secret> {
+        let mut bytes = [0_u8; SECRET_BYTES];
+        getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
+        Ok(Secret(BASE64URL_NOPAD.encode(&bytes)))
+    }
+
+    /// One that came by the wire; `None` when it can't be one of ours.
+    pub(crate) fn from_wire(text: &str) -> Option<Secret> {
+        let well_formed =
+            text.len() == BASE64URL_NOPAD.encode_len(SECRET_BYTES) && BASE64URL_NOPAD.decode(text.as_bytes()).is_ok();
+        well_formed.then(|| Secret(text.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What the database holds.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+
+    /// What forms carry.
+    pub(crate) fn form_token(&self) -> String {
+        let digest = Sha256::new().chain_update(b"tidegate form ").chain_update(self.0.as_bytes()).finalize();
+        BASE64URL_NOPAD.encode(&digest)
+    }
+
+    /// Whether a form was made for this secret.
+    pub(crate) fn allows(&self, form_token: &str) -> bool {
+        self.form_token().as_bytes().ct_eq(form_token.as_bytes()).into()
+    }
+}
+
+/// Which cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cookie {
+    /// A logged-in session.
+    Session,
+    /// Before logging in: ties the form to the browser that got it.
+    Visit,
+}
+
+impl Cookie {
+    const fn name(self, secure: bool) -> &'static str {
+        match (self, secure) {
+            // The prefix makes browsers refuse it from a subdomain or without TLS.
+            (Cookie::Session, true) => "__Host-tidegate",
+            (Cookie::Session, false) => "tidegate",
+            (Cookie::Visit, true) => "__Host-tidegate-visit",
+            (Cookie::Visit, false) => "tidegate-visit",
+        }
+    }
+
+    /// The secret in it, if it was sent and is well-formed.
+    pub(super) fn read(self, headers: &HeaderMap, secure: bool) -> Option<Secret> {
+        headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|v| v.to_str().ok())
+            .flat_map(|v| v.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(name, _)| *name == self.name(secure))
+            .and_then(|(_, value)| Secret::from_wire(value))
+    }
+
+    /// Sets it for `seconds`.
+    pub(super) fn set(self, secret: &Secret, seconds: u64, secure: bool) -> HeaderValue {
+        self.header(secret.as_str(), seconds, secure)
+    }
+
+    /// Takes it away.
+    pub(super) fn clear(self, secure: bool) -> HeaderValue {
+        self.header("", 0, secure)
+    }
+
+    fn header(self, value: &str, seconds: u64, secure: bool) -> HeaderValue {
+        let name = self.name(secure);
+        let end = if secure { "; Secure" } else { "" };
+        // The alphabet of the value is base64url: always a valid header.
+        HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{end}"))
+            .unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+/// A person who is logged in.
+pub(super) struct Staff {
+    pub(super) user: User,
+    secret: Secret,
+}
+
+/// Placeholder until the store has users.
+pub(super) struct User {
+    pub(super) name: String,
+}
+
+impl Staff {
+    /// The hidden field that every form of this person carries.
+    pub(super) fn csrf_field(&self) -> Markup {
+        html! { input type="hidden" name="csrf" value=(self.secret.form_token()); }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_good_for_its_own_session_only() {
+        let (a, b) = (Secret::random().unwrap(), Secret::random().unwrap());
+        assert!(a.allows(&a.form_token()));
+        assert!(!a.allows(&b.form_token()) && !a.allows("") && !a.allows(a.as_str()));
+    }
+
+    #[test]
+    fn cookies_survive_the_wire_and_strangers_do_not() {
+        let secret = Secret::random().unwrap();
+        let set = Cookie::Session.set(&secret, 60, true);
+        let set = set.to_str().unwrap();
+        assert!(set.contains("; HttpOnly; SameSite=Lax; Secure") && set.starts_with("__Host-tidegate="), "{set}");
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, format!("a=b; tidegate={}; c", secret.as_str()).parse().unwrap());
+        assert!(Cookie::Session.read(&headers, false) == Some(secret));
+        assert!(Cookie::Session.read(&headers, true).is_none());
+        headers.insert(header::COOKIE, "tidegate=short".parse().unwrap());
+        assert!(Cookie::Session.read(&headers, false).is_none());
+    }
+}
