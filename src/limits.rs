@@ -58,7 +58,8 @@ pub struct Limits {
     // --- intake ---
     /// Time one mail may take to be read.
     pub mail_time_max: Duration,
-    /// Starts of reading one mail before it is held for staff: the process died on it each time.
+    /// Starts of reading one mail before it is held for staff: the process died on it each time, the last time
+    /// while reading it alone.
     pub attempts_max: u32,
     /// Mails above this size take the slow lane. Bytes.
     pub slow_lane_bytes: u64,
@@ -130,7 +131,7 @@ impl Default for Limits {
             report_part_bytes_max: 64 << 10,
             references_max: 50,
             mail_time_max: Duration::from_secs(20),
-            attempts_max: 3,
+            attempts_max: 2,
             slow_lane_bytes: 2 << 20,
             batch_max: 500,
             batch_wait: Duration::from_millis(2),
