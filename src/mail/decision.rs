@@ -54,14 +54,17 @@ pub struct ThreadKeys {
     /// References and In-Reply-To, each once, oldest first, the parent last; at most
     /// `Limits::references_max`.
     pub references: Vec<String>,
-    /// Valid tokens found, strongest place first.
+    /// Valid tokens of this organisation, strongest place first.
     pub tokens: Vec<TokenEvidence>,
+    /// A valid token of another organisation was shown at an address of this one.
+    pub foreign_token: bool,
     /// RFC 5256 base subject, extended by the locale lists.
     pub base_subject: String,
-    /// What the prefixes said.
+    /// What the prefixes said, or the body where it plainly passes on another mail.
     pub subject_kind: SubjectKind,
-    /// First 22 bytes of Thread-Index (Exchange), if there is one.
-    pub thread_index: Option<[u8; 22]>,
+    /// The first 22 bytes of Thread-Index (Exchange) together with the base subject, as one id of the
+    /// form `…@thread-index.invalid`: Exchange keeps the bytes when an old mail is the pattern of a new one.
+    pub thread_index: Option<String>,
     /// The address whose act this is, lower case; empty when unknown.
     pub sender: String,
     /// From, To and Cc without the organisation's own mailboxes; addresses lower case.
@@ -75,11 +78,34 @@ pub struct ThreadKeys {
 }
 
 impl ThreadKeys {
-    /// Every Message-ID this mail connects: its own, its references, the mail that bounced.
+    /// Every id worth looking up for this mail: its own, its references, the mail that bounced, the
+    /// Exchange thread.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.message_id.as_str())
             .chain(self.references.iter().map(String::as_str))
             .chain(self.bounced_id.as_deref())
+            .chain(self.thread_index.as_deref())
+    }
+
+    /// The ids this mail ties to its conversation: what is stored as seen (its own) and as
+    /// mentioned (the others). A forward, and a mail that a reply address has placed, tie only
+    /// their own. Which ids tie depends on the mail alone, so that the order of arrival does not matter.
+    pub fn ties(&self) -> impl Iterator<Item = &str> {
+        let own_only = self.is_forward() || self.reply_address().is_some();
+        self.ids().take(if own_only { 1 } else { usize::MAX })
+    }
+
+    /// A person passes on another mail and is not answering to a reply address of ours.
+    #[must_use]
+    pub fn is_forward(&self) -> bool {
+        self.subject_kind == SubjectKind::Forward && !self.class.is_automatic() && self.reply_address().is_none()
+    }
+
+    /// The token of the reply address this mail was sent to. (Tokens in quoted text and in
+    /// Message-IDs are weaker: they travel with the text.)
+    #[must_use]
+    pub fn reply_address(&self) -> Option<&TokenEvidence> {
+        self.tokens.iter().find(|t| !matches!(t.place, TokenPlace::MessageId | TokenPlace::Body))
     }
 }
 
@@ -132,10 +158,10 @@ pub struct ThreadIndex {
 }
 
 impl ThreadIndex {
-    /// Follows aliases to the conversation that stays. Bounded: a cycle ends where it began.
+    /// Follows aliases to the conversation that stays. Bounded: a loop made by hand ends.
     #[must_use]
     pub fn resolve(&self, mut conversation: ConversationId) -> ConversationId {
-        for _ in 0..crate::limits::ALIAS_CHAIN_MAX {
+        for _ in 0..crate::limits::ALIAS_CHAIN_MAX.max(self.conversations.len()) {
             match self.conversations.get(&conversation).and_then(|c| c.alias_of) {
                 Some(next) => conversation = next,
                 None => break,
@@ -144,33 +170,70 @@ impl ThreadIndex {
         conversation
     }
 
+    /// Who is a participant once this mail has gone to `conversation` and its merges are done.
+    ///
+    /// A merge lets nobody into a conversation unless its author was in all of them: someone who
+    /// knows a Message-ID must not get to read by tying the thread to one of his own. Otherwise
+    /// those stay who were in every conversation that the author was not in.
+    #[must_use]
+    pub fn participants_after(&self, keys: &ThreadKeys, decision: &Decision, conversation: ConversationId) -> HashSet<String> {
+        let joined = || std::iter::once(conversation).chain(decision.merges.iter().copied());
+        let sets: Vec<&HashSet<String>> =
+            joined().filter_map(|c| self.conversations.get(&c)).map(|c| &c.participants).filter(|p| !p.is_empty()).collect();
+        if matches!(decision.may, May::Open | May::Participant) {
+            let mut all: HashSet<String> = sets.into_iter().flatten().cloned().collect();
+            all.extend(keys.people.iter().map(|p| p.address.clone()));
+            all.extend(Some(keys.sender.clone()).filter(|s| !s.is_empty()));
+            return all;
+        }
+        let mut strange = sets.iter().filter(|p| sets.len() == 1 || !p.contains(&keys.sender));
+        let Some(first) = strange.next() else { return sets.into_iter().flatten().cloned().collect() };
+        strange.fold((*first).clone(), |kept, other| &kept & *other)
+    }
+
     /// Takes a decision into the index, so that later mails of the batch see it.
     /// `conversation` is where the mail went: an existing one or the fresh one.
     pub fn apply(&mut self, keys: &ThreadKeys, decision: &Decision, conversation: ConversationId) {
-        let facts = self.conversations.entry(conversation).or_default();
-        if facts.message_count == 0 {
-            facts.created_at_us = keys.received_at_us;
-        }
+        let participants = self.participants_after(keys, decision, conversation);
+        let begun = ConversationFacts { created_at_us: keys.received_at_us, ..ConversationFacts::default() };
+        let mut facts = self.conversations.remove(&conversation).unwrap_or(begun);
         facts.message_count += 1;
-        if decision.may != May::Unverified && !keys.class.is_automatic() {
-            facts.participants.extend(keys.people.iter().map(|p| p.address.clone()));
-        }
-        self.owners.insert(conversation, keys.organisation);
-        for merged in &decision.merges {
+        facts.participants = participants;
+        for merged in decision.merges.iter().filter(|m| **m != conversation) {
             let moved = self.conversations.entry(*merged).or_default();
             moved.alias_of = Some(conversation);
-            let people = std::mem::take(&mut moved.participants);
-            let count = std::mem::take(&mut moved.message_count);
-            if let Some(facts) = self.conversations.get_mut(&conversation) {
-                facts.participants.extend(people);
-                facts.message_count += count;
+            moved.participants.clear();
+            facts.message_count += std::mem::take(&mut moved.message_count);
+            facts.touched_by_person |= moved.touched_by_person;
+        }
+        self.conversations.insert(conversation, facts);
+        self.owners.insert(conversation, keys.organisation);
+        for (n, id) in keys.ties().enumerate() {
+            let standing = if n == 0 { IdStanding::Seen } else { IdStanding::Mentioned };
+            let key = (keys.organisation, id.to_owned());
+            match self.ids.get(&key).copied() {
+                Some(known) => {
+                    // An id stays with its conversation; where that is an alias, the way is made short.
+                    let stays = self.shorten(known.conversation);
+                    self.ids.insert(key, KnownId { conversation: stays, standing: known.standing.max(standing) });
+                }
+                None => {
+                    self.ids.insert(key, KnownId { conversation, standing });
+                }
             }
         }
-        for id in keys.ids() {
-            let standing = if id == keys.message_id { IdStanding::Seen } else { IdStanding::Mentioned };
-            let entry = self.ids.entry((keys.organisation, id.to_owned())).or_insert(KnownId { conversation, standing });
-            entry.standing = entry.standing.max(standing);
+    }
+
+    /// Points every alias on the way from `conversation` straight at the one that stays.
+    fn shorten(&mut self, mut conversation: ConversationId) -> ConversationId {
+        let stays = self.resolve(conversation);
+        while conversation != stays {
+            match self.conversations.get_mut(&conversation).and_then(|c| c.alias_of.replace(stays)) {
+                Some(next) => conversation = next,
+                None => break,
+            }
         }
+        stays
     }
 }
 

@@ -13,7 +13,10 @@ fn people(address: Option<&Address<'_>>) -> Vec<Person> {
     address
         .map(|a| {
             a.iter()
-                .map(|m| Person { name: m.name().unwrap_or_default().to_owned(), address: m.address().unwrap_or_default().to_owned() })
+                .map(|m| Person {
+                    name: m.name().unwrap_or_default().to_owned(),
+                    address: m.address().unwrap_or_default().to_owned(),
+                })
                 .collect()
         })
         .unwrap_or_default()
@@ -58,7 +61,10 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
         text.extend(message.body_text(i));
     }
     mail.text = text.join("\n");
-    mail.html_source = (0..message.html_body.len()).find_map(|i| message.html_part(i as u32).map(|_| message.body_html(i))).flatten().map(|h| h.into_owned());
+    mail.html_source = (0..message.html_body.len())
+        .find_map(|i| message.html_part(i as u32).map(|_| message.body_html(i)))
+        .flatten()
+        .map(|h| h.into_owned());
     for (i, part) in message.parts.iter().enumerate() {
         let kind = type_of(part);
         if i == 0 {
@@ -68,13 +74,21 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
                     c.attributes().unwrap_or_default().iter().map(|a| (a.name.to_lowercase(), a.value.to_string())).collect();
             }
         }
-        if matches!(kind.as_str(), "message/delivery-status" | "message/feedback-report" | "message/disposition-notification" | "text/rfc822-headers" | "message/rfc822") {
+        if matches!(
+            kind.as_str(),
+            "message/delivery-status"
+                | "message/feedback-report"
+                | "message/disposition-notification"
+                | "text/rfc822-headers"
+                | "message/rfc822"
+        ) {
             let bytes = match &part.body {
                 PartType::Message(m) => m.raw_message.as_ref(),
                 _ => part.contents(),
             };
             let bytes = bytes.get(..bytes.len().min(limits.report_part_bytes_max)).unwrap_or_default();
-            mail.report_parts.push(ReportPart { content_type: kind.clone(), text: encoding_rs::UTF_8.decode(bytes).0.into_owned() });
+            mail.report_parts
+                .push(ReportPart { content_type: kind.clone(), text: encoding_rs::UTF_8.decode(bytes).0.into_owned() });
         }
         mail.part_types.push(kind);
     }
