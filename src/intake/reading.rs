@@ -11,7 +11,7 @@
 
 use super::budget::Share;
 use super::{Job, Lane, Shared};
-use crate::mail::{Locator, Position, Prepared, QuarantineReason, ReasonCode};
+use crate::mail::{Locator, Position, Prepared, QuarantineReason, ReasonCode, Versions};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,13 @@ const TAKE_MAX: usize = 16;
 /// Threads lost to mails that do not end. With more, the process ends: the attempts are on disk, and a
 /// restart is cheaper than a machine full of spinning threads.
 const LOST_THREADS_MAX: usize = 8;
+
+/// What is stored with every message of this build.
+const VERSIONS: Versions = Versions {
+    reader: crate::normalize::READER_VERSION,
+    classes: crate::classify::RULES_VERSION,
+    rules: crate::threading::RULES_VERSION,
+};
 
 /// What a reader made of a mail.
 #[derive(Debug)]
@@ -224,6 +231,7 @@ fn prepare(shared: &Shared, job: &Job, body: &[u8]) -> Vec<Prepared> {
             keys: crate::threading::keys(&mail, &class, &job.envelope, organisation, &directory, &shared.tokens, &shared.limits),
             mail: mail.clone(),
             class: class.clone(),
+            versions: VERSIONS,
             release: job.release.as_ref().map(|(_, r)| r.clone()),
         })
         .collect()
