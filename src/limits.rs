@@ -9,6 +9,25 @@ use std::time::Duration;
 /// loop made by hand in the database.
 pub const ALIAS_CHAIN_MAX: usize = 32;
 
+/// `tidegate send`: wait for a connection. A listener that is there answers at once.
+pub const SEND_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// `tidegate send`: wait for a reply (RFC 5321 4.5.3.2: five to ten minutes).
+pub const SEND_REPLY_TIMEOUT: Duration = Duration::from_secs(300);
+/// `tidegate send`: bytes of one reply line; RFC 5321 says 512, servers say more.
+pub const SEND_REPLY_LINE_BYTES_MAX: usize = 4_096;
+/// `tidegate send`: lines of one reply; an EHLO of a rich server has 20.
+pub const SEND_REPLY_LINES_MAX: usize = 200;
+/// `tidegate send`: bytes of mails read ahead, and kept for being sent again.
+pub const SEND_MEMORY_BYTES_MAX: usize = 64 << 20;
+/// `tidegate send`: failures listed with their words; the rest is counted.
+pub const SEND_FAILURES_LISTED: usize = 20;
+/// `tidegate send`: connections. One client address has some 28,000 ports.
+pub const SEND_CONNECTIONS_MAX: usize = 10_000;
+/// Header bytes looked at for the addresses a stored mail was for: a real header has 20 KiB.
+pub const ADDRESSEE_HEADER_BYTES_MAX: usize = 256 << 10;
+/// Addresses taken from the header of one stored mail, as many as RFC 5321 wants every server to take.
+pub const ADDRESSEES_MAX: usize = 100;
+
 /// The limits in force.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
