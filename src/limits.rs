@@ -28,6 +28,20 @@ pub const ADDRESSEE_HEADER_BYTES_MAX: usize = 256 << 10;
 /// Addresses taken from the header of one stored mail, as many as RFC 5321 wants every server to take.
 pub const ADDRESSEES_MAX: usize = 100;
 
+/// Bytes of an address or a Message-ID that is a key in the database: longer ones are cut and ended with
+/// their hash. PostgreSQL refuses index entries above 2,704 bytes; RFC 5322 lines have at most 998.
+pub const KEY_TEXT_BYTES_MAX: usize = 800;
+
+/// Rows of a page, whatever was asked for: what a screen or an API client takes at once.
+pub const PAGE_ROWS_MAX: usize = 200;
+
+/// People of one conversation: all of them are looked at for each mail to it, and no real one has more.
+pub const PARTICIPANTS_MAX: usize = 2_000;
+
+/// Rows written or looked up by one statement: 64 rows of the widest table are about 2,300 variables, of which
+/// SQLite allows 32,766, and larger statements cost memory in every connection without being faster.
+pub const STATEMENT_ROWS_MAX: usize = 64;
+
 /// The limits in force.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
@@ -155,7 +169,7 @@ impl Default for Limits {
             batch_max: 500,
             batch_wait: Duration::from_millis(2),
             window_max: 10_000,
-            page_rows_max: 200,
+            page_rows_max: PAGE_ROWS_MAX,
             web_connections_max: 512,
             web_requests_max: 64,
             web_body_bytes_max: 256 << 10,

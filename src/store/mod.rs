@@ -1,137 +1,260 @@
 //! The database: SQLite or PostgreSQL behind one interface.
-//! (skeleton: the builder of the store replaces this file; the signatures below are the contract)
+//!
+//! Organisations and mailboxes, conversations with their messages and people, the quarantine, the
+//! dispositions that the ledger counts, the outbox, and who may look. `docs/schema.md` describes the
+//! tables; every query is a named text in the file of its noun, written once where one text serves
+//! both databases.
+//!
+//! SQLite has one connection that writes (`BEGIN IMMEDIATE`, WAL, synchronous=FULL) and a pool that
+//! only reads. PostgreSQL has one pool, and a lock for each organisation while mails are attached, so
+//! that nodes side by side make the same conversations as one.
+//!
+//! # Failure
+//! A call does all it promises in one transaction or nothing. [`Error::is_transient`] says whether
+//! to try again; opening PostgreSQL succeeds while the server is away, and every call waits at most
+//! for a connection and the query timeout.
+//!
+//! # Trust
+//! Values come from mails and are only ever bound, never written into a query's text.
 
-use crate::directory::Directory;
-use crate::mail::{
-    ConversationId, Decision, DispositionKind, JournalId, Locator, MailboxId, OrganisationId, Outcome, Position, Prepared,
-    QuarantineId, QuarantineReason, ThreadIndex, ThreadKeys, UserId,
-};
+mod attach;
+mod audit;
+mod connection;
+mod directory;
+mod error;
+mod index;
+mod ledger;
+mod outbox;
+mod plan;
+mod quarantine;
+mod value;
+
+pub use attach::Decide;
+pub use audit::AuditEntry;
+pub use directory::{MailboxRow, Organisation};
+pub use error::Error;
+pub use outbox::{EventKind, OutboxEvent};
+pub use quarantine::{QuarantineItem, QuarantineState, ReleasedItem, Summary};
+
 use crate::telemetry::Metrics;
+use connection::{Conn, Query, Raw, Texts};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlSafeStr};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use value::values;
 
-/// What went wrong with the database.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// placeholder
-    #[error("database: {0}")]
-    Database(String),
-}
-
-impl Error {
-    /// The database is away, busy or restarting: try again later. Else the statement or its data is at fault.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        true
-    }
-}
-
-/// Decides where a mail belongs: `threading::decide`, handed in so that the store knows no rules.
-pub type Decide<'a> = &'a (dyn Fn(&ThreadKeys, &ThreadIndex, ConversationId) -> Decision + Send + Sync);
+/// Wait for a connection of a pool, or for SQLite's lock: above it the work is tried again.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements kept by each connection: all of the store's, with all sizes of its bulks.
+const STATEMENTS_MAX: usize = 256;
 
 /// A handle on the database; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store;
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pools: Pools,
+    query_timeout: Duration,
+    metrics: Arc<Metrics>,
+    texts: Texts,
+}
+
+#[derive(Debug)]
+enum Pools {
+    Sqlite { write: SqlitePool, read: SqlitePool },
+    Postgres(PgPool),
+}
+
+impl Shared {
+    /// Times a query by its name and counts its failure.
+    fn observe<T>(&self, name: &'static str, begun: Instant, result: Result<T, Error>) -> Result<T, Error> {
+        self.metrics.store_query.get_or_create(&[("query", name)]).observe(begun.elapsed().as_secs_f64());
+        if let Err(e) = &result {
+            self.metrics.store_errors.get_or_create(&[("kind", e.kind())]).inc();
+        }
+        result
+    }
+}
 
 impl Store {
-    /// Connects, without migrating. `url` is `sqlite:PATH` or `postgres://…`. A lazy connection to PostgreSQL: succeeds when the server is away.
+    /// Connects, without migrating. `url` is `sqlite:PATH` or `postgres://…`. SQLite's file is opened, and made
+    /// with its folder when missing; a connection to PostgreSQL is lazy: this succeeds when the server is away.
     ///
     /// # Errors
     /// The url is not understood, or the SQLite file can't be opened.
-    pub async fn open(
-        _url: &str,
-        _connections_max: u32,
-        _query_timeout: std::time::Duration,
-        _metrics: Arc<Metrics>,
-    ) -> Result<Store, Error> {
-        todo!()
+    pub async fn open(url: &str, connections_max: u32, query_timeout: Duration, metrics: Arc<Metrics>) -> Result<Store, Error> {
+        let pools = if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            open_sqlite(url, path, connections_max).await?
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Pools::Postgres(open_postgres(url, connections_max, query_timeout)?)
+        } else {
+            return Err(Error::Url { url: without_password(url), problem: "is of no database that is known".to_owned() });
+        };
+        Ok(Store { shared: Arc::new(Shared { pools, query_timeout, metrics, texts: Texts::default() }) })
     }
-    /// Runs what is missing of the migrations.
+
+    /// Runs what is missing of the migrations. Several nodes may do so at once.
     ///
     /// # Errors
-    /// The database.
+    /// The database, or a schema of a newer Tidegate.
     pub async fn migrate(&self) -> Result<(), Error> {
-        todo!()
+        let begun = Instant::now();
+        let result = match &self.shared.pools {
+            Pools::Sqlite { write, .. } => {
+                let steps = migrations(&[("first", include_str!("../../migrations/sqlite/0001_first.sql"))]);
+                match steps.run(write).await {
+                    // Another process may have been at it at the same time: then the second look finds it done.
+                    Err(sqlx::migrate::MigrateError::Execute(_) | sqlx::migrate::MigrateError::ExecuteMigration(..)) => {
+                        steps.run(write).await
+                    }
+                    other => other,
+                }
+            }
+            Pools::Postgres(pool) => {
+                let steps = migrations(&[("first", include_str!("../../migrations/postgres/0001_first.sql"))]);
+                async {
+                    let mut conn = pool.acquire().await?;
+                    // It waits for other nodes' migrations, and may itself be long.
+                    conn.close_on_drop();
+                    sqlx::query("SET statement_timeout = 0").execute(&mut *conn).await?;
+                    steps.run(&mut *conn).await
+                }
+                .await
+            }
+        };
+        let result = result.map_err(|e| match e {
+            sqlx::migrate::MigrateError::Execute(e) | sqlx::migrate::MigrateError::ExecuteMigration(e, _) => {
+                Error::from_sqlx("migrate", &e)
+            }
+            other => Error::Schema { query: "migrate", reason: other.to_string() },
+        });
+        self.shared.observe("migrate", begun, result)
     }
+
     /// Answers when the database does.
     ///
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<(), Error> {
-        todo!()
+        const PING: Query = Query::new("ping", "SELECT 1");
+        self.reader().await?.rows(&PING, values![]).await.map(drop)
     }
-    /// The counter of changes to organisations and mailboxes.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn directory_revision(&self) -> Result<i64, Error> {
-        todo!()
+
+    /// Closes the connections after what is in use comes back. Later calls fail.
+    pub async fn close(&self) {
+        match &self.shared.pools {
+            Pools::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
     }
-    /// The directory as it is now.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn directory(&self) -> Result<Directory, Error> {
-        todo!()
+
+    /// A connection for a query that only reads.
+    async fn reader(&self) -> Result<Conn, Error> {
+        self.acquire(false).await
     }
-    /// Makes one organisation with the catch-all mailbox `@`, if there is no organisation at all (the embedded default).
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn seed_default_organisation(&self) -> Result<(), Error> {
-        todo!()
+
+    /// A connection inside a transaction that may write.
+    async fn writer(&self) -> Result<Conn, Error> {
+        let mut conn = self.acquire(true).await?;
+        conn.begin().await?;
+        Ok(conn)
     }
-    /// Attaches a batch in one transaction: skips what has a disposition, finds duplicates by content hash, loads the index
-    /// set-wise, decides each in order (applying each to the index), writes all. One outcome for each, in order.
-    ///
-    /// # Errors
-    /// The whole batch failed and nothing was written; `is_transient` says whether to repeat or to split.
-    pub async fn attach(&self, _batch: &[Prepared], _decide: Decide<'_>) -> Result<Vec<Outcome>, Error> {
-        todo!()
-    }
-    /// Holds a mail that never became a [`Prepared`] for staff, one item for each organisation. Idempotent.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn quarantine(
-        &self,
-        _locator: Locator,
-        _received_at_us: i64,
-        _for_whom: &[(OrganisationId, Vec<MailboxId>)],
-        _reasons: &[QuarantineReason],
-    ) -> Result<Vec<QuarantineId>, Error> {
-        todo!()
-    }
-    /// Dispositions of mails of one journal, for the ledger and for restarts: those of `positions`.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn dispositions(
-        &self,
-        _journal: JournalId,
-        _positions: &[Position],
-    ) -> Result<Vec<(Position, OrganisationId, DispositionKind)>, Error> {
-        todo!()
-    }
-    /// Quarantine items of one journal that staff have released and the intake has not attached yet.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn released(&self, _journal: JournalId, _max: usize) -> Result<Vec<ReleasedItem>, Error> {
-        todo!()
+
+    async fn acquire(&self, write: bool) -> Result<Conn, Error> {
+        let begun = Instant::now();
+        let raw = match &self.shared.pools {
+            Pools::Sqlite { write: pool, .. } if write => pool.acquire().await.map(Raw::Sqlite),
+            Pools::Sqlite { read: pool, .. } => pool.acquire().await.map(Raw::Sqlite),
+            Pools::Postgres(pool) => pool.acquire().await.map(Raw::Postgres),
+        };
+        let raw = self.shared.observe("connect", begun, raw.map_err(|e| Error::from_sqlx("connect", &e)))?;
+        Ok(Conn::new(raw, self.shared.clone()))
     }
 }
 
-/// A quarantine item that staff have released.
-#[derive(Debug, Clone)]
-pub struct ReleasedItem {
-    /// The item.
-    pub item: QuarantineId,
-    /// The mail.
-    pub position: Position,
-    /// For whom.
-    pub organisation: OrganisationId,
-    /// Where to put it; `None` lets the rules decide.
-    pub conversation: Option<ConversationId>,
-    /// Who released it.
-    pub by: Option<UserId>,
+/// Now, in microseconds since 1970 UTC.
+#[must_use]
+pub fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn migrations(steps: &[(&'static str, &'static str)]) -> Migrator {
+    let steps = (1..).zip(steps).map(|(version, (name, text))| {
+        Migration::new(version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
+    });
+    Migrator::with_migrations(steps.collect())
+}
+
+async fn open_sqlite(url: &str, path: &str, connections_max: u32) -> Result<Pools, Error> {
+    if path.is_empty() || path.contains(":memory:") || path.contains('?') {
+        return Err(Error::Url { url: url.to_owned(), problem: "must name a file, without options".to_owned() });
+    }
+    let path = Path::new(path);
+    let unusable = |e: std::io::Error| Error::Unavailable { query: "open", reason: format!("{}: {e}", path.display()) };
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(unusable)?;
+    }
+    // Made before SQLite does, because it holds mail and is nobody else's business; the WAL takes its mode from it.
+    let mut file = std::fs::OpenOptions::new();
+    file.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    file.open(path).map_err(unusable)?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(ACQUIRE_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS_MAX)
+        // 16 MiB of pages; the default of 2 MiB spills a large batch.
+        .pragma("cache_size", "-16384")
+        .disable_statement_logging();
+    let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false).max_lifetime(None);
+    let write = pool().max_connections(1).idle_timeout(None).connect_with(options.clone()).await;
+    let write = write.map_err(|e| match Error::from_sqlx("open", &e) {
+        Error::Unavailable { query, reason } => Error::Unavailable { query, reason: format!("{}: {reason}", path.display()) },
+        other => other,
+    })?;
+    let read = pool().max_connections(connections_max).connect_lazy_with(options.pragma("query_only", "ON"));
+    Ok(Pools::Sqlite { write, read })
+}
+
+fn open_postgres(url: &str, connections_max: u32, query_timeout: Duration) -> Result<PgPool, Error> {
+    let options: PgConnectOptions =
+        url.parse().map_err(|e: sqlx::Error| Error::Url { url: without_password(url), problem: e.to_string() })?;
+    let options = options
+        .application_name("tidegate")
+        .statement_cache_capacity(STATEMENTS_MAX)
+        .options([
+            ("statement_timeout", query_timeout.as_millis().to_string()),
+            // A node that stalls inside a transaction does not hold its organisations' locks for ever.
+            ("idle_in_transaction_session_timeout", (query_timeout * 2).as_millis().to_string()),
+        ])
+        .disable_statement_logging();
+    Ok(PgPoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options))
+}
+
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+        _ => url.to_owned(),
+    }
+}
+
+/// The rows of a page: what was asked for, within [`crate::limits::PAGE_ROWS_MAX`].
+fn page_rows(max: usize) -> i64 {
+    value::count(max.clamp(1, crate::limits::PAGE_ROWS_MAX))
 }

@@ -1,5 +1,6 @@
 //! From outside: the binary over real sockets, real peers, both databases. One test binary, so that it links once.
 #![allow(clippy::unwrap_used)]
+mod database;
 mod dialogues;
 mod journal_histories;
 mod mailin_faults;

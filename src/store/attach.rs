@@ -1,0 +1,257 @@
+//! Attaching a batch of mails: one transaction, set-wise lookups, a decision for each, bulk inserts.
+//!
+//! # Failure
+//! All or nothing. Repeating a batch is harmless: a (mail, organisation) that has a disposition is
+//! skipped, and the journal position is its identity. When the data of one mail are refused, the
+//! whole batch fails with an error that is not transient; the intake splits it.
+//!
+//! # Trust
+//! The rules (`decide`) are handed in and are trusted with one exception: a conversation of another
+//! organisation is refused here too, because no mistake elsewhere may mix tenants.
+
+use super::connection::{Bulk, Conn, Dialect, Query};
+use super::ledger::{self, Disposition, Pair};
+use super::plan::Plan;
+use super::value::{Columns, Value, values};
+use super::{Error, Store, index, now_us};
+use crate::mail::{
+    ConversationId, Decision, DispositionKind, Evidence, HoldReason, May, MessageId, OrganisationId, Outcome, Prepared,
+    QuarantineId, QuarantineReason, ReasonCode, Rule, ThreadIndex, ThreadKeys, Where,
+};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use uuid::Uuid;
+
+/// Decides where a mail belongs: `threading::decide`, handed in so that the store knows no rules.
+pub type Decide<'a> = &'a (dyn Fn(&ThreadKeys, &ThreadIndex, ConversationId) -> Decision + Send + Sync);
+
+const LOCK: Query = Query::each(
+    "lock_organisations",
+    "SELECT $1",
+    "SELECT pg_advisory_xact_lock(key) FROM unnest(string_to_array($1, ',')::bigint[]) AS key",
+);
+const DUPLICATES: Bulk = Bulk {
+    name: "duplicates",
+    head: "WITH k (organisation, content_hash) AS (",
+    tail: ") SELECT m.organisation, m.content_hash, m.id FROM k CROSS JOIN messages m
+           WHERE m.organisation = k.organisation AND m.content_hash = k.content_hash",
+    width: 2,
+};
+const RELEASES: Bulk = Bulk {
+    name: "releases_of_batch",
+    head: "WITH k (id) AS (",
+    tail: ") SELECT q.id FROM k CROSS JOIN quarantine_items q WHERE q.id = k.id AND q.state = 'released'",
+    width: 1,
+};
+
+impl Store {
+    /// Attaches a batch in one transaction: skips what has a disposition, finds duplicates by content hash, loads the
+    /// index set-wise, decides each in order (applying each to the index), writes all. One outcome for each, in order.
+    ///
+    /// # Errors
+    /// The whole batch failed and nothing was written; `is_transient` says whether to repeat or to split.
+    pub async fn attach(&self, batch: &[Prepared], decide: Decide<'_>) -> Result<Vec<Outcome>, Error> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut conn = self.writer().await?;
+        match attach_in(&mut conn, batch, decide).await {
+            Ok(outcomes) => {
+                conn.commit().await?;
+                Ok(outcomes)
+            }
+            Err(e) => {
+                conn.roll_back().await;
+                Err(e)
+            }
+        }
+    }
+}
+
+/// What the database says about a batch before anything is decided.
+struct Known {
+    dispositions: HashMap<Pair, Disposition>,
+    released: HashSet<QuarantineId>,
+    /// The oldest message with this content.
+    contents: HashMap<(OrganisationId, [u8; 32]), MessageId>,
+    index: ThreadIndex,
+}
+
+fn pair(mail: &Prepared) -> Pair {
+    (mail.locator.journal, mail.locator.position, mail.organisation)
+}
+
+async fn attach_in(conn: &mut Conn, batch: &[Prepared], decide: Decide<'_>) -> Result<Vec<Outcome>, Error> {
+    lock_organisations(conn, batch.iter().map(|m| m.organisation)).await?;
+    let mut known = look_up(conn, batch).await?;
+    let mut plan = Plan::new(now_us());
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for mail in batch {
+        outcomes.push(one(mail, decide, &mut known, &mut plan)?);
+    }
+    plan.people(&known.index);
+    plan.write(conn).await?;
+    Ok(outcomes)
+}
+
+/// Keeps other nodes from attaching for these organisations until the transaction ends. SQLite has
+/// one writer anyway. Locks are taken in one order, so that two batches never wait for each other.
+pub(super) async fn lock_organisations(
+    conn: &mut Conn,
+    organisations: impl Iterator<Item = OrganisationId>,
+) -> Result<(), Error> {
+    if conn.dialect() == Dialect::Postgres {
+        let keys: BTreeSet<i64> = organisations.map(|o| o.0.as_u64_pair()).map(|(a, b)| (a ^ b).cast_signed()).collect();
+        let keys: Vec<String> = keys.iter().map(i64::to_string).collect();
+        conn.rows(&LOCK, values![keys.join(",")]).await?;
+    }
+    Ok(())
+}
+
+async fn look_up(conn: &mut Conn, batch: &[Prepared]) -> Result<Known, Error> {
+    let dispositions = ledger::of_pairs(conn, batch.iter().map(pair)).await?;
+    let to_do: Vec<&Prepared> = batch.iter().filter(|m| m.release.is_some() || !dispositions.contains_key(&pair(m))).collect();
+
+    let releases: Vec<Value> = to_do.iter().filter_map(|m| m.release.as_ref()).flat_map(|r| values![r.item]).collect();
+    let released = conn.bulk(&RELEASES, releases).await?;
+    let released = released.iter().map(|row| row.get(RELEASES.name, 0).map(QuarantineId)).collect::<Result<_, _>>()?;
+
+    let hashes: BTreeSet<(OrganisationId, [u8; 32])> =
+        to_do.iter().filter(|m| m.release.is_none()).map(|m| (m.organisation, m.mail.content_hash)).collect();
+    let mut contents: HashMap<(OrganisationId, [u8; 32]), MessageId> = HashMap::new();
+    let hashes = hashes.iter().flat_map(|(organisation, hash)| values![*organisation, hash.as_slice()]).collect();
+    for row in conn.bulk(&DUPLICATES, hashes).await? {
+        let mut c = Columns::of(DUPLICATES.name, &row);
+        let (organisation, hash) = (OrganisationId(c.take()?), c.take::<Vec<u8>>()?);
+        let (Ok(hash), id) = (hash.try_into(), MessageId(c.take()?)) else { continue };
+        let first = contents.entry((organisation, hash)).or_insert(id);
+        *first = (*first).min(id);
+    }
+
+    let new: Vec<&Prepared> = to_do
+        .into_iter()
+        .filter(|m| m.release.is_some() || !contents.contains_key(&(m.organisation, m.mail.content_hash)))
+        .collect();
+    let index = index::load(conn, &new).await?;
+    Ok(Known { dispositions, released, contents, index })
+}
+
+fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) -> Result<Outcome, Error> {
+    let release = mail.release.as_ref().filter(|r| known.released.contains(&r.item));
+    match (known.dispositions.get(&pair(mail)), release) {
+        (Some(disposition), None) => return Ok(Outcome::Already(disposition.kind)),
+        (Some(disposition), Some(release)) if disposition.item == Some(release.item) => {}
+        (_, Some(release)) => {
+            let name = format!("{} for this mail", release.item);
+            return Err(Error::NotFound { kind: "quarantine item", name });
+        }
+        (None, None) if mail.release.is_some() => {
+            return Err(Error::NotFound { kind: "released quarantine item for", name: mail.locator.position.to_string() });
+        }
+        (None, None) => {}
+    }
+    let content = (mail.organisation, mail.mail.content_hash);
+    if release.is_none()
+        && let Some(message) = known.contents.get(&content).copied()
+    {
+        plan.repeat(mail, message);
+        done(known, mail, DispositionKind::Duplicate, None);
+        return Ok(Outcome::DuplicateOf(message));
+    }
+
+    let fresh = ConversationId(Uuid::now_v7());
+    let mut decision = decide(&mail.keys, &known.index, fresh);
+    if let Some(staff) = release.and_then(|r| r.conversation) {
+        decision = as_staff_say(mail, decision, &known.index, staff);
+    }
+    if let Some(hold) = decision.hold
+        && release.is_none()
+    {
+        let item = plan.hold(mail, &decision, reason(hold, &decision));
+        done(known, mail, DispositionKind::Quarantined, Some(item));
+        return Ok(Outcome::Quarantined(item));
+    }
+
+    let conversation = match decision.place {
+        Where::New => fresh,
+        Where::Existing(id) => known.index.resolve(id),
+    };
+    let is_new = decision.place == Where::New;
+    keep_tenants_apart(mail, &mut decision, &known.index, conversation, is_new)?;
+    for touched in decision.merges.iter().chain([&conversation]) {
+        plan.remember_people(&known.index, *touched);
+    }
+    let message = plan.attach(mail, &decision, conversation, is_new);
+    known.index.apply(&mail.keys, &decision, conversation);
+    known.contents.entry(content).or_insert(message);
+    if let Some(release) = release {
+        plan.released(mail, release.item, message);
+        known.released.remove(&release.item);
+    }
+    done(known, mail, DispositionKind::Attached, None);
+    Ok(Outcome::Attached { message, conversation, decision: Box::new(decision) })
+}
+
+/// The same (mail, organisation) again in the same batch has a disposition by now.
+fn done(known: &mut Known, mail: &Prepared, kind: DispositionKind, item: Option<QuarantineId>) {
+    known.dispositions.insert(pair(mail), Disposition { kind, item });
+}
+
+/// Staff chose a conversation: that wins over the rules, which keep their word as a suggestion only.
+fn as_staff_say(mail: &Prepared, rules: Decision, index: &ThreadIndex, chosen: ConversationId) -> Decision {
+    let chosen = index.resolve(chosen);
+    if index.owners.get(&chosen) != Some(&mail.organisation) {
+        return rules;
+    }
+    let known = index.conversations.get(&chosen).is_some_and(|facts| facts.participants.contains(&mail.keys.sender));
+    let may = if mail.keys.class.is_automatic() {
+        May::Automatic
+    } else if known {
+        May::Participant
+    } else {
+        May::Unverified
+    };
+    let mut evidence = rules.evidence;
+    evidence.insert(
+        0,
+        Evidence {
+            code: "staff",
+            place: "quarantine".to_owned(),
+            detail: format!("released into {chosen}; the rules said {}", rules.rule.as_str()),
+        },
+    );
+    Decision {
+        place: Where::Existing(chosen),
+        merges: Vec::new(),
+        may,
+        rule: Rule::Staff,
+        confidence: 1.0,
+        evidence,
+        suggestions: rules.suggestions,
+        hold: None,
+    }
+}
+
+fn reason(hold: HoldReason, decision: &Decision) -> QuarantineReason {
+    let code = match hold {
+        HoldReason::ForeignEvidence => ReasonCode::ForeignEvidence,
+        HoldReason::ForgedParticipant => ReasonCode::ForgedParticipant,
+    };
+    let detail: Vec<String> = decision.evidence.iter().map(|e| format!("{} in {}", e.code, e.place)).collect();
+    QuarantineReason { code, detail: detail.join("; ") }
+}
+
+fn keep_tenants_apart(
+    mail: &Prepared,
+    decision: &mut Decision,
+    index: &ThreadIndex,
+    conversation: ConversationId,
+    is_new: bool,
+) -> Result<(), Error> {
+    let ours = |id: &ConversationId| index.owners.get(id) == Some(&mail.organisation);
+    if !is_new && !ours(&conversation) {
+        let reason = format!("the rules chose conversation {conversation}, which is not of organisation {}", mail.organisation);
+        return Err(Error::Refused { query: "attach", reason });
+    }
+    decision.merges.retain(|merged| *merged != conversation && ours(merged));
+    Ok(())
+}
