@@ -27,6 +27,7 @@ mod ledger;
 mod outbox;
 mod plan;
 mod quarantine;
+mod review;
 mod value;
 
 pub use attach::Decide;
@@ -35,6 +36,7 @@ pub use directory::{MailboxRow, Organisation};
 pub use error::Error;
 pub use outbox::{EventKind, OutboxEvent};
 pub use quarantine::{QuarantineItem, QuarantineState, ReleasedItem, Summary};
+pub use review::QuarantineFilter;
 
 use crate::telemetry::Metrics;
 use connection::{Conn, Query, Raw, Texts};

@@ -124,6 +124,7 @@ macro_rules! select_item {
         )
     };
 }
+pub(super) use select_item;
 
 const OF_MAIL: Query = Query::new(
     "quarantine_of_mail",
@@ -310,20 +311,21 @@ impl Store {
         conn.commit().await
     }
 
-    /// Decides that a held mail becomes nothing. Its raw bytes stay in the journal as long as others do.
+    /// Decides that a held mail becomes nothing, and why. Its raw bytes stay in the journal as long as others do.
     ///
     /// # Errors
     /// There is no such item, it is not held, or the database.
-    pub async fn discard(&self, id: QuarantineId, actor: &str) -> Result<(), Error> {
+    pub async fn discard(&self, id: QuarantineId, why: &str, actor: &str) -> Result<(), Error> {
         let mut conn = self.writer().await?;
         let item = load(&mut conn, id).await?;
         let now = now_us();
         if conn.run(&SET_DISCARDED, values![id, actor, now]).await? == 0 {
             return Err(not_held(&item));
         }
+        let why = json(&serde_json::json!({ "why": why }));
         let Locator { journal, position } = item.locator;
         conn.run(&DISCARD_DISPOSITION, values![journal, position, item.organisation, now]).await?;
-        audit::write(&mut conn, Some(item.organisation), actor, "quarantine.discarded", &id.to_string(), "{}").await?;
+        audit::write(&mut conn, Some(item.organisation), actor, "quarantine.discarded", &id.to_string(), &why).await?;
         let event = Event { item: Some(id), ..Event::new(item.organisation, EventKind::QuarantineDiscarded) };
         record(&mut conn, now, vec![event]).await?;
         conn.commit().await
@@ -358,7 +360,7 @@ struct StoredReason {
     detail: String,
 }
 
-fn item(row: &Row) -> Result<QuarantineItem, Error> {
+pub(super) fn item(row: &Row) -> Result<QuarantineItem, Error> {
     let mut c = Columns::of(ITEM.name, row);
     Ok(QuarantineItem {
         id: QuarantineId(c.take()?),
