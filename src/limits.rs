@@ -35,6 +35,9 @@ pub const KEY_TEXT_BYTES_MAX: usize = 800;
 /// Rows of a page, whatever was asked for: what a screen or an API client takes at once.
 pub const PAGE_ROWS_MAX: usize = 200;
 
+/// Characters of a message's text in a list of messages; one message alone has all of it.
+pub const LISTED_TEXT_CHARS_MAX: i64 = 65_536;
+
 /// People of one conversation: all of them are looked at for each mail to it, and no real one has more.
 pub const PARTICIPANTS_MAX: usize = 2_000;
 

@@ -127,11 +127,11 @@ async fn look_up(conn: &mut Conn, batch: &[Prepared]) -> Result<Known, Error> {
         *first = (*first).min(id);
     }
 
-    let new: Vec<&Prepared> = to_do
+    let new = to_do
         .into_iter()
         .filter(|m| m.release.is_some() || !contents.contains_key(&(m.organisation, m.mail.content_hash)))
-        .collect();
-    let index = index::load(conn, &new).await?;
+        .map(|m| (&m.keys, m.release.as_ref().and_then(|r| r.conversation)));
+    let index = index::load(conn, new).await?;
     Ok(Known { dispositions, released, contents, index })
 }
 

@@ -1,11 +1,11 @@
 //! What the database knows of the keys of a batch, loaded set-wise: a handful of queries, however
 //! many mails.
 
-use super::Error;
 use super::connection::{Bulk, Conn};
 use super::value::{Columns, Value, key_text, values};
+use super::{Error, Store};
 use crate::limits::ALIAS_CHAIN_MAX;
-use crate::mail::{ConversationFacts, ConversationId, IdStanding, KnownId, OrganisationId, Prepared, ThreadIndex};
+use crate::mail::{ConversationFacts, ConversationId, IdStanding, KnownId, OrganisationId, ThreadIndex, ThreadKeys};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -43,18 +43,31 @@ fn standing(word: &str) -> Option<IdStanding> {
     [IdStanding::Mentioned, IdStanding::Seen, IdStanding::Outbound].into_iter().find(|s| standing_word(*s) == word)
 }
 
+impl Store {
+    /// What is known of the keys of some mails, as attaching them would find it now.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn thread_index(&self, keys: &[ThreadKeys]) -> Result<ThreadIndex, Error> {
+        load(&mut self.reader().await?, keys.iter().map(|k| (k, None))).await
+    }
+}
+
 /// Message-IDs and the conversations that own them, those that tokens and staff name, all they are
 /// aliases of, and the people in them.
-pub(super) async fn load(conn: &mut Conn, mails: &[&Prepared]) -> Result<ThreadIndex, Error> {
+pub(super) async fn load<'a>(
+    conn: &mut Conn,
+    mails: impl Iterator<Item = (&'a ThreadKeys, Option<ConversationId>)>,
+) -> Result<ThreadIndex, Error> {
     // Sorted, so that the database walks its index in order.
     let mut ids: BTreeMap<(OrganisationId, String), &str> = BTreeMap::new();
     let mut conversations: BTreeSet<ConversationId> = BTreeSet::new();
-    for mail in mails {
-        for id in mail.keys.ids() {
-            ids.entry((mail.organisation, key_text(id).into_owned())).or_insert(id);
+    for (keys, named) in mails {
+        for id in keys.ids() {
+            ids.entry((keys.organisation, key_text(id).into_owned())).or_insert(id);
         }
-        conversations.extend(mail.keys.tokens.iter().map(|t| t.conversation));
-        conversations.extend(mail.release.as_ref().and_then(|r| r.conversation));
+        conversations.extend(keys.tokens.iter().map(|t| t.conversation));
+        conversations.extend(named);
     }
     load_keys(conn, &ids, conversations).await
 }

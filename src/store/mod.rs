@@ -20,23 +20,32 @@
 mod attach;
 mod audit;
 mod connection;
+mod conversation;
 mod directory;
 mod error;
 mod index;
 mod ledger;
+mod outbound;
 mod outbox;
 mod plan;
 mod quarantine;
 mod review;
+mod token;
+mod user;
 mod value;
+mod webhook;
 
 pub use attach::Decide;
 pub use audit::AuditEntry;
+pub use conversation::{AttachmentRow, Conversation, Message, Participant};
 pub use directory::{MailboxRow, Organisation};
 pub use error::Error;
+pub use outbound::{Outbound, Registered};
 pub use outbox::{EventKind, OutboxEvent};
 pub use quarantine::{QuarantineItem, QuarantineState, ReleasedItem, Summary};
 pub use review::QuarantineFilter;
+pub use user::{TokenHash, User};
+pub use webhook::{Endpoint, EndpointId};
 
 use crate::telemetry::Metrics;
 use connection::{Conn, Query, Raw, Texts};

@@ -20,6 +20,7 @@ use crate::mail::{
     ReasonCode, UserId,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// Where an item stands.
@@ -166,10 +167,10 @@ const DISCARD_DISPOSITION: Query = Query::new(
     "UPDATE dispositions SET kind = 'discarded', decided_at = $4 WHERE journal = $1 AND position = $2 AND organisation = $3",
 );
 const CONVERSATION_OWNER: Query = Query::new("conversation_owner", "SELECT organisation FROM conversations WHERE id = $1");
-const SEGMENT_HELD: Query = Query::new(
-    "quarantine_in_segment",
-    "SELECT 1 FROM quarantine_items WHERE journal = $1 AND position >= $2 AND position < $3
-     AND state IN ('held', 'released') LIMIT 1",
+// A position's upper half is the segment's number.
+const SEGMENTS_HELD: Query = Query::new(
+    "quarantine_segments",
+    "SELECT DISTINCT position / $2 FROM quarantine_items WHERE journal = $1 AND state IN ('held', 'released')",
 );
 
 impl Store {
@@ -331,14 +332,13 @@ impl Store {
         conn.commit().await
     }
 
-    /// Whether a segment of a journal has mails that staff have yet to decide on: its raw mails must stay.
+    /// Segments of a journal that have mails that staff have yet to decide on: their raw mails must stay.
     ///
     /// # Errors
     /// The database.
-    pub async fn is_segment_held(&self, journal: JournalId, segment: u32) -> Result<bool, Error> {
-        let from = Position { segment, offset: 0 };
-        let before = from.to_i64() + (1 << 32);
-        Ok(self.reader().await?.row(&SEGMENT_HELD, values![journal, from, before]).await?.is_some())
+    pub async fn segments_with_held_mail(&self, journal: JournalId) -> Result<HashSet<u32>, Error> {
+        let rows = self.reader().await?.rows(&SEGMENTS_HELD, values![journal, 1_i64 << 32]).await?;
+        rows.iter().map(|row| row.get::<i64>(SEGMENTS_HELD.name, 0).map(|n| u32::try_from(n).unwrap_or(u32::MAX))).collect()
     }
 }
 

@@ -1,0 +1,93 @@
+//! What the product sends out, registered so that answers find their conversation.
+//!
+//! An answer may arrive before the registration. Then it has opened a conversation that owns the
+//! id by mention; that conversation goes into the one the product names, unless a person of the staff
+//! has worked on it.
+
+use super::attach::lock_organisations;
+use super::index;
+use super::plan::{Merge, Plan};
+use super::{Error, Store, now_us};
+use crate::mail::{ConversationId, IdStanding, OrganisationId, Person};
+use uuid::Uuid;
+
+/// A mail that the product sent.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    /// Whose.
+    pub organisation: OrganisationId,
+    /// In which conversation; none begins one, unless the ids are known.
+    pub conversation: Option<ConversationId>,
+    /// Its Message-IDs without `<>`: its own first, then what a provider made of it on the wire.
+    pub message_ids: Vec<String>,
+    /// Its subject: of the conversation it begins.
+    pub subject: String,
+    /// To whom: they are participants, so their answers count.
+    pub addressees: Vec<Person>,
+    /// When it was sent, microseconds since 1970 UTC.
+    pub sent_at_us: i64,
+}
+
+/// What registering did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// Where answers go.
+    pub conversation: ConversationId,
+    /// Conversations of early answers that are a part of it now.
+    pub merged: Vec<ConversationId>,
+}
+
+impl Store {
+    /// Registers what the product sent. Idempotent.
+    ///
+    /// # Errors
+    /// No id was given, there is no such conversation of the organisation, or the database.
+    pub async fn register_outbound(&self, sent: &Outbound) -> Result<Registered, Error> {
+        if sent.message_ids.iter().all(String::is_empty) {
+            return Err(Error::Conflict("an outbound mail needs a Message-ID".to_owned()));
+        }
+        let mut conn = self.writer().await?;
+        lock_organisations(&mut conn, std::iter::once(sent.organisation)).await?;
+        let index = index::load_ids(&mut conn, sent.organisation, &sent.message_ids, sent.conversation).await?;
+        let mut known: Vec<ConversationId> = sent
+            .message_ids
+            .iter()
+            .filter_map(|id| index.ids.get(&(sent.organisation, id.clone())))
+            .map(|known| index.resolve(known.conversation))
+            .collect();
+        known.sort_by_key(|id| (index.conversations.get(id).map_or(i64::MAX, |facts| facts.created_at_us), *id));
+        known.dedup();
+
+        let mut plan = Plan::new(now_us());
+        let conversation = match (sent.conversation, known.first()) {
+            (Some(named), _) => {
+                let stays = index.resolve(named);
+                if index.owners.get(&stays) != Some(&sent.organisation) {
+                    return Err(Error::NotFound { kind: "conversation", name: named.to_string() });
+                }
+                stays
+            }
+            (None, Some(known)) => *known,
+            (None, None) => {
+                let fresh = ConversationId(Uuid::now_v7());
+                plan.begin(sent.organisation, fresh, &sent.subject, sent.sent_at_us);
+                fresh
+            }
+        };
+        for id in sent.message_ids.iter().filter(|id| !id.is_empty()) {
+            plan.id(sent.organisation, id, conversation, IdStanding::Outbound);
+        }
+        for person in sent.addressees.iter().filter(|p| !p.address.is_empty()) {
+            let person = Person { name: person.name.clone(), address: person.address.to_lowercase() };
+            plan.participant(sent.organisation, conversation, &person, "addressee");
+        }
+        let touched = |id: &ConversationId| index.conversations.get(id).is_some_and(|facts| facts.touched_by_person);
+        let merged: Vec<ConversationId> = known.into_iter().filter(|id| *id != conversation && !touched(id)).collect();
+        for from in &merged {
+            plan.merge(Merge { organisation: sent.organisation, from: *from, into: conversation });
+        }
+        plan.write(&mut conn).await?;
+        conn.commit().await?;
+        Ok(Registered { conversation, merged })
+    }
+}
