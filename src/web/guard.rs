@@ -23,9 +23,13 @@ pub(super) async fn watch_over(State(app): State<SharedApp>, request: Request, n
     let wants_json = request.uri().path().starts_with("/v1/");
     // A probe must get through a crowd, else a busy gateway is taken for a dead one.
     let probe = matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics");
+    let needs_database = !probe && !matches!(request.uri().path(), "/style.css" | "/live.js" | "/icon.svg");
     let seat = app.requests.clone().try_acquire_owned();
     let mut response = if seat.is_err() && !probe {
         Problem::busy().respond(wants_json)
+    } else if needs_database && app.state.readiness.borrow().database.is_some() {
+        // Known to be away: waiting for it would only fill the seats.
+        Problem::database_away().respond(wants_json)
     } else {
         let work = AssertUnwindSafe(next.run(request)).catch_unwind();
         match tokio::time::timeout(app.limits.web_request_time_max, work).await {
@@ -49,7 +53,8 @@ fn secure(headers: &mut HeaderMap) {
         (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Not `no-referrer`: browsers would then send `Origin: null` with our own forms.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];

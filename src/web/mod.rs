@@ -14,11 +14,19 @@
 //! it and, where the browser sends one, our own `Origin`. What a mail says is shown as text, or
 //! sanitized and in a sandboxed frame with a policy of its own.
 
+mod api;
+mod disposition;
 mod guard;
 mod health;
+mod item;
 mod layout;
+mod live;
+mod login;
 pub mod password;
 mod problem;
+mod proposal;
+mod reading;
+mod review;
 mod server;
 mod session;
 mod throttle;
@@ -27,11 +35,12 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::journal;
 use crate::limits::Limits;
-use crate::store::Store;
+use crate::mail::UserId;
+use crate::store::{Error, Store, now_us};
 use crate::telemetry::Metrics;
 use crate::threading::TokenKeys;
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -72,6 +81,15 @@ struct App {
     state: WebState,
     limits: Limits,
     requests: Arc<Semaphore>,
+    /// Seats for reading held mails.
+    readers: Arc<Semaphore>,
+    hashing: password::Hashing,
+    throttle: throttle::Throttle,
+    live: live::Live,
+    /// How browsers reach it, without a slash at the end.
+    public_url: String,
+    /// It is reached by https, so cookies are for that only.
+    secure: bool,
 }
 
 type SharedApp = Arc<App>;
@@ -83,8 +101,21 @@ type SharedApp = Arc<App>;
 /// A listener can't be handed to the runtime.
 pub async fn serve(state: WebState, listeners: Vec<TcpListener>, shutdown: watch::Receiver<bool>) -> std::io::Result<()> {
     let limits = state.config.limits();
-    let app = Arc::new(App { requests: Arc::new(Semaphore::new(limits.web_requests_max)), limits, state });
-    server::run(router(app.clone()), &app.limits, listeners, shutdown).await
+    let public_url = public_url(&state.config);
+    let app = Arc::new(App {
+        requests: Arc::new(Semaphore::new(limits.web_requests_max)),
+        readers: Arc::new(Semaphore::new(limits.web_readers_max)),
+        hashing: password::Hashing::new(limits.web_hashing_max),
+        throttle: throttle::Throttle::new(&limits),
+        live: live::Live::new(&limits, shutdown.clone()),
+        secure: public_url.starts_with("https://"),
+        public_url,
+        limits,
+        state,
+    });
+    let serving = server::run(router(app.clone()), &app.limits, listeners, shutdown);
+    let (served, ()) = tokio::join!(serving, app.live.run(&app.state.store));
+    served
 }
 
 fn router(app: SharedApp) -> Router {
@@ -92,8 +123,65 @@ fn router(app: SharedApp) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route("/", get(login::home))
+        .route("/login", post(login::log_in))
+        .route("/login/{token}", get(login::show_link).post(login::use_link))
+        .route("/logout", post(login::log_out))
+        .route("/quarantine", get(review::list))
+        .route("/quarantine/live", get(review::live))
+        .route("/quarantine/{id}", get(item::show))
+        .route("/quarantine/{id}/html", get(item::formatted))
+        .route("/quarantine/{id}/raw", get(item::raw))
+        .route("/quarantine/{id}/attachments/{part}", get(item::attachment))
+        .route("/quarantine/{id}/release", post(disposition::release))
+        .route("/quarantine/{id}/discard", post(disposition::discard))
+        .route("/style.css", get(layout::style))
+        .route("/live.js", get(layout::script))
+        .route("/icon.svg", get(layout::icon))
+        .nest("/v1", api::routes(&app))
         .fallback(layout::not_found)
         .layer(axum::extract::DefaultBodyLimit::max(app.limits.web_body_bytes_max))
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::watch_over))
         .with_state(app)
+}
+
+/// How long a one-time link is good, microseconds.
+const LINK_US: i64 = 24 * 3_600 * 1_000_000;
+
+/// The link with which the first administrator chooses a name and a password: while nobody has one, a fresh link that is good
+/// for a day and replaces earlier ones; `None` as soon as somebody has.
+///
+/// # Errors
+/// The database.
+pub async fn first_admin_link(store: &Store, config: &Config) -> Result<Option<String>, Error> {
+    if store.has_administrator().await? {
+        return Ok(None);
+    }
+    let users = store.users().await?;
+    let user = match users.into_iter().find(|u| u.admin) {
+        Some(user) => user.id,
+        None => store.add_user("admin", true, "gateway").await?,
+    };
+    login_link(store, config, user).await.map(Some)
+}
+
+/// A one-time link with which a user chooses a name and a password; good for a day, and the only one they have.
+///
+/// # Errors
+/// There is no such user, or the database.
+pub async fn login_link(store: &Store, config: &Config, user: UserId) -> Result<String, Error> {
+    let secret = session::Secret::random()
+        .map_err(|e| Error::Unavailable { query: "login_link_add", reason: format!("no random bytes: {e}") })?;
+    let now = now_us();
+    store.add_login_link(&secret.hash(), user, now, now + LINK_US).await?;
+    Ok(format!("{}/login/{}", public_url(config), secret.as_str()))
+}
+
+/// How browsers reach it, without a slash at the end.
+fn public_url(config: &Config) -> String {
+    if config.web.public_url.is_empty() {
+        config.web.listen.first().map(|address| format!("http://{address}")).unwrap_or_default()
+    } else {
+        config.web.public_url.trim_end_matches('/').to_owned()
+    }
 }

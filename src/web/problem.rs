@@ -49,6 +49,14 @@ impl Problem {
         )
     }
 
+    pub(super) fn database_away() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database-away",
+            "The database does not answer. Mail is still accepted and safe; this works again when the database does.",
+        )
+    }
+
     pub(super) fn internal() -> Problem {
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -75,18 +83,27 @@ impl Problem {
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Problem {
+        match error {
+            store::Error::NotFound { .. } => {
+                return Problem::new(StatusCode::NOT_FOUND, "not-found", sentence(&error.to_string()));
+            }
+            store::Error::Conflict(_) => return Problem::new(StatusCode::CONFLICT, "conflict", sentence(&error.to_string())),
+            _ => {}
+        }
         if error.is_transient() {
             tracing::warn!(%error, "web: the database is away");
-            Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "database-away",
-                "The database does not answer. Mail is still accepted and safe; this works again when the database does.",
-            )
+            Problem::database_away()
         } else {
             tracing::error!(%error, "web: the database refused");
             Problem::internal()
         }
     }
+}
+
+/// With a capital letter and a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).chain(['.']).collect()
 }
 
 impl IntoResponse for Problem {

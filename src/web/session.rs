@@ -7,9 +7,16 @@
 //! # Trust
 //! A cookie is looked up, never believed. Comparing tokens takes the same time whatever they are.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use super::SharedApp;
+use super::problem::Problem;
+use crate::store::{User, now_us};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::BASE64URL_NOPAD;
 use maud::{Markup, html};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -113,16 +120,69 @@ pub(super) struct Staff {
     secret: Secret,
 }
 
-/// Placeholder until the store has users.
-pub(super) struct User {
-    pub(super) name: String,
+/// A form that carries nothing but its token.
+#[derive(Deserialize)]
+pub(super) struct Csrf {
+    pub(super) csrf: String,
 }
 
 impl Staff {
+    /// Who is logged in with this request's cookie, if anybody.
+    pub(super) async fn find(app: &SharedApp, headers: &HeaderMap) -> Result<Option<Staff>, Problem> {
+        let Some(secret) = Cookie::Session.read(headers, app.secure) else { return Ok(None) };
+        let user = app.state.store.session_user(&secret.hash(), now_us()).await?;
+        Ok(user.map(|user| Staff { user, secret }))
+    }
+
     /// The hidden field that every form of this person carries.
     pub(super) fn csrf_field(&self) -> Markup {
         html! { input type="hidden" name="csrf" value=(self.secret.form_token()); }
     }
+
+    /// Whether a form was made for this session, and not on another site.
+    pub(super) fn check(&self, app: &SharedApp, headers: &HeaderMap, csrf: &str) -> Result<(), Problem> {
+        if same_origin(app, headers) && self.secret.allows(csrf) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "stale-form",
+            "This form was not made for your session. Go back, reload the page and try again.",
+        ))
+    }
+
+    /// What the database knows the session by.
+    pub(super) fn session(&self) -> [u8; 32] {
+        self.secret.hash()
+    }
+
+    /// How the audit names this person.
+    pub(super) fn actor(&self) -> String {
+        format!("user:{}", self.user.id)
+    }
+}
+
+/// Pages for staff take this: nobody else gets in, and a browser is sent to the login form.
+impl FromRequestParts<SharedApp> for Staff {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Staff, Response> {
+        match Staff::find(app, &parts.headers).await {
+            Ok(Some(staff)) => Ok(staff),
+            Ok(None) => Err(Redirect::to("/").into_response()),
+            Err(problem) => Err(problem.into_response()),
+        }
+    }
+}
+
+/// Whether a request comes from our own pages. Browsers send `Origin` with every POST; a program
+/// that does not has no session to abuse.
+pub(super) fn same_origin(app: &SharedApp, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+    origin == app.public_url.trim_end_matches('/') || (!host.is_empty() && authority.eq_ignore_ascii_case(host))
 }
 
 #[cfg(test)]

@@ -38,13 +38,25 @@ impl Memory {
         }
     }
 
-    fn forget_oldest(&mut self) {
-        let Some((_, failure)) = self.order.pop_front() else { return };
-        if let Some(count) = self.counts.get_mut(&failure) {
+    fn take_back(&mut self, failure: &Failure) {
+        if let Some(at) = self.order.iter().rposition(|(_, f)| f == failure) {
+            self.order.remove(at);
+            self.uncount(failure);
+        }
+    }
+
+    fn uncount(&mut self, failure: &Failure) {
+        if let Some(count) = self.counts.get_mut(failure) {
             *count -= 1;
             if *count == 0 {
-                self.counts.remove(&failure);
+                self.counts.remove(failure);
             }
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, failure)) = self.order.pop_front() {
+            self.uncount(&failure);
         }
     }
 
@@ -84,6 +96,14 @@ impl Throttle {
         let mut memory = self.memory();
         memory.push(now, Failure { network, name: None });
         memory.push(now, Failure { network, name: Some(folded(name)) });
+    }
+
+    /// Takes back what [`Throttle::failed`] counted ahead of the check.
+    pub(super) fn succeeded(&self, peer: IpAddr, name: &str) {
+        let network = network(peer);
+        let mut memory = self.memory();
+        memory.take_back(&Failure { network, name: None });
+        memory.take_back(&Failure { network, name: Some(folded(name)) });
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -151,6 +171,21 @@ mod tests {
         assert!(!t.admits(peer, "ada", now + Duration::from_secs(59)));
         assert!(t.admits(peer, "ada", now + Duration::from_secs(60)));
         assert!(t.memory().counts.is_empty());
+    }
+
+    #[test]
+    fn logging_in_leaves_no_trace_and_forgives_no_failure() {
+        let (t, now, peer) = (throttle(), Instant::now(), "192.0.2.7".parse().unwrap());
+        for _ in 0..100 {
+            t.failed(peer, "ada", now);
+            t.succeeded(peer, "ada");
+        }
+        assert!(t.memory().counts.is_empty() && t.memory().order.is_empty());
+        for _ in 0..3 {
+            t.failed(peer, "ada", now);
+        }
+        t.succeeded(peer, "grace");
+        assert!(!t.admits(peer, "ada", now));
     }
 
     #[test]

@@ -1,1 +1,7 @@
-//! (skeleton)
+//! The review pages, the HTTP API and the webhooks, over real sockets on a real SQLite store and a
+//! real journal.
+
+mod client;
+mod gateway;
+mod login;
+mod pages;

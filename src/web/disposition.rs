@@ -1,0 +1,105 @@
+//! Releasing and discarding a held mail.
+//!
+//! # Failure
+//! Two people who press at the same time: the first one's word holds, the second gets a page that
+//! says who was first. Pressing twice is harmless.
+
+use super::problem::Problem;
+use super::session::Staff;
+use super::{SharedApp, item, review};
+use crate::mail::{ConversationId, QuarantineId};
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+/// Characters of the reason for discarding.
+pub(super) const WHY_CHARS_MAX: usize = 500;
+
+/// The buttons of a held mail.
+pub(super) fn forms(staff: &Staff, id: QuarantineId) -> Markup {
+    let base = format!("{}/{id}", review::PATH);
+    html! {
+        form.actions method="post" action={ (base) "/release" } {
+            (staff.csrf_field())
+            button type="submit" { "Release" }
+            span.soft { "The rules decide where it goes, and it is not held again." }
+        }
+        details {
+            summary { "Release into a certain conversation" }
+            form method="post" action={ (base) "/release" } {
+                (staff.csrf_field())
+                label {
+                    "Conversation id"
+                    input name="conversation" required autocomplete="off" spellcheck="false" placeholder="01936d0c-7d1e-7000-8000-000000000000";
+                }
+                p.actions { button.plain type="submit" { "Release into it" } }
+            }
+        }
+        details {
+            summary { "Discard" }
+            form method="post" action={ (base) "/discard" } {
+                (staff.csrf_field())
+                label { "Why" input name="why" required maxlength=(WHY_CHARS_MAX) placeholder="Spam, test, a duplicate …"; }
+                p.actions {
+                    button.danger type="submit" { "Discard this mail" }
+                    span.soft { "It will be in no conversation. Your name and the reason are kept." }
+                }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct ReleaseForm {
+    csrf: String,
+    #[serde(default)]
+    conversation: String,
+}
+
+pub(super) async fn release(
+    State(app): State<SharedApp>,
+    staff: Staff,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<ReleaseForm>,
+) -> Result<Response, Problem> {
+    staff.check(&app, &headers, &form.csrf)?;
+    let held = item::find(&app, &id).await?;
+    let conversation = match form.conversation.trim() {
+        "" => None,
+        text => Some(text.parse::<ConversationId>().map_err(|e| Problem::bad_request(e.to_string()))?),
+    };
+    app.state.store.release(held.id, conversation, &staff.actor()).await?;
+    Ok(back_to(held.id))
+}
+
+#[derive(Deserialize)]
+pub(super) struct DiscardForm {
+    csrf: String,
+    why: String,
+}
+
+pub(super) async fn discard(
+    State(app): State<SharedApp>,
+    staff: Staff,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<DiscardForm>,
+) -> Result<Response, Problem> {
+    staff.check(&app, &headers, &form.csrf)?;
+    let held = item::find(&app, &id).await?;
+    let why = form.why.trim();
+    if why.is_empty() || why.chars().count() > WHY_CHARS_MAX {
+        return Err(Problem::bad_request(format!("Say why in 1 to {WHY_CHARS_MAX} characters.")));
+    }
+    app.state.store.discard(held.id, why, &staff.actor()).await?;
+    Ok(back_to(held.id))
+}
+
+/// Back to the item, which says what became of it.
+fn back_to(id: QuarantineId) -> Response {
+    Redirect::to(&format!("{}/{id}", review::PATH)).into_response()
+}

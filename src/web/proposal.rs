@@ -1,0 +1,121 @@
+//! What would happen to a held mail if it were released, in words for staff.
+//!
+//! The store keeps the decision that was taken when the mail was held; a mail whose reader failed
+//! then has none, and it is made here, without being applied.
+//!
+//! # Failure
+//! A proposal is a courtesy: where it can't be made, the page goes without.
+
+use super::SharedApp;
+use super::reading::{self, ReadMail};
+use crate::mail::ConversationId;
+use crate::store::QuarantineItem;
+use crate::threading;
+use maud::{Markup, html};
+use serde_json::Value;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The proposed decision, as stored or made now.
+pub(super) async fn of(app: &SharedApp, item: &QuarantineItem, read: Option<&Arc<ReadMail>>) -> Option<Value> {
+    if let Some(stored) = &item.proposed {
+        return Some(stored.clone());
+    }
+    let read = read?;
+    let (read, organisation, watched) = (read.clone(), item.organisation, app.clone());
+    // The mail is no more to be trusted here than while it was read.
+    let keys = reading::in_a_seat(app, move || {
+        let directory = watched.state.directory.borrow().clone();
+        let (mail, class, envelope) = (&read.mail, &read.class, &read.entry.envelope);
+        threading::keys(mail, class, envelope, organisation, &directory, &watched.state.tokens, &watched.limits)
+    });
+    let keys = keys.await.ok()?;
+    let index = app.state.store.thread_index(std::slice::from_ref(&keys)).await.ok()?;
+    let decide = move || threading::decide(&keys, &index, ConversationId(Uuid::now_v7()));
+    serde_json::to_value(reading::in_a_seat(app, decide).await.ok()?).ok()
+}
+
+/// In words.
+pub(super) fn show(decision: &Value) -> Markup {
+    let existing = decision["where"]["existing"].as_str();
+    let rule = decision["rule"].as_str().unwrap_or_default();
+    let evidence = decision["evidence"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let suggestions = decision["suggestions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    html! {
+        p {
+            "If released, it "
+            @match existing {
+                Some(id) => { "would be added to conversation " span.mono { (id) } ", because " (because(rule)) "." }
+                None => { "would begin a new conversation." }
+            }
+            " " (may(decision["may"].as_str().unwrap_or_default()))
+        }
+        @if !evidence.is_empty() {
+            table {
+                @for e in evidence.iter().take(20) {
+                    tr {
+                        td.name.mono { (e["code"].as_str().unwrap_or_default()) }
+                        td { (e["where"].as_str().unwrap_or_default()) }
+                        td.soft { (e["detail"].as_str().unwrap_or_default()) }
+                    }
+                }
+            }
+        }
+        @if !suggestions.is_empty() {
+            p.soft {
+                "It might also belong to "
+                @for (n, s) in suggestions.iter().take(5).enumerate() {
+                    @if n > 0 { ", " }
+                    span.mono { (s["conversation"].as_str().unwrap_or_default()) }
+                    " (" (because(s["rule"].as_str().unwrap_or_default())) ")"
+                }
+                "."
+            }
+        }
+    }
+}
+
+fn because(rule: &str) -> &str {
+    match rule {
+        "staff" => "staff said so",
+        "token" => "it shows a signed reply address of that conversation",
+        "outbound-id" => "it answers a mail that the product sent from there",
+        "reference" => "it answers a mail in there",
+        "shared-ancestor" => "it answers the same mail as one in there",
+        "bounced-id" => "it is about a mail in there that could not be delivered",
+        "thread-index" => "Exchange numbered it as part of that thread",
+        "subject-tag" => "its subject carries that conversation's tag",
+        "subject-and-people" => "subject and people are the same",
+        "forward" => "it forwards a mail in there",
+        other => other,
+    }
+}
+
+fn may(word: &str) -> &'static str {
+    match word {
+        "open" => "Its sender begins it.",
+        "participant" => "Its sender is known there and speaks as a participant.",
+        "unverified" => "Its sender is not known there: the mail would show as unverified and change nothing.",
+        "automatic" => "A program wrote it: it would be filed, and nothing would follow from it.",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_decision_is_told_in_words() {
+        let shown = show(&json!({
+            "where": {"existing": "01936d0c-7d1e-7000-8000-000000000000"}, "rule": "reference", "may": "unverified",
+            "evidence": [{"code": "references", "where": "header References", "detail": "<b>"}], "suggestions": []
+        }))
+        .into_string();
+        assert!(shown.contains("added to conversation") && shown.contains("it answers a mail in there"), "{shown}");
+        assert!(shown.contains("&lt;b&gt;"), "escaped: {shown}");
+        assert!(show(&json!({"where": "new", "may": "open"})).into_string().contains("begin a new conversation"));
+        assert!(show(&json!(null)).into_string().contains("begin a new"), "an odd value breaks nothing");
+    }
+}
