@@ -152,7 +152,7 @@ const PARTICIPANTS: Query = Query::new(
 const MESSAGES: Query = Query::new(
     "messages_page",
     select_message!(
-        "substr(text, 1, $5)",
+        "substr(text, 1, CAST($5 AS INTEGER))",
         "length(text) > $5",
         "WHERE conversation = $1 AND (received_at, id) > ($2, $3) ORDER BY received_at, id LIMIT $4"
     ),

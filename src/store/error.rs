@@ -120,7 +120,10 @@ impl Error {
                 Some(pg) => from_postgres(query, pg),
                 None => from_sqlite(query, e.as_ref()),
             },
-            sqlx::Error::PoolTimedOut => Error::Busy { query, reason: "no free connection".to_owned() },
+            // sqlx does not tell a server that is away from connections that are all in use.
+            sqlx::Error::PoolTimedOut => {
+                Error::Unavailable { query, reason: "no connection in time: the server is away, or all are in use".to_owned() }
+            }
             sqlx::Error::Encode(e) => Error::Refused { query, reason: format!("encoding: {e}") },
             sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnIndexOutOfBounds { .. } => {
                 Error::Schema { query, reason: "a column is not of the expected type".to_owned() }

@@ -59,7 +59,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use value::values;
 
 /// Wait for a connection of a pool, or for SQLite's lock: above it the work is tried again.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept by each connection: all of the store's, with all sizes of its bulks.
 const STATEMENTS_MAX: usize = 256;
 
@@ -255,7 +255,8 @@ fn open_postgres(url: &str, connections_max: u32, query_timeout: Duration) -> Re
             ("idle_in_transaction_session_timeout", (query_timeout * 2).as_millis().to_string()),
         ])
         .disable_statement_logging();
-    Ok(PgPoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options))
+    let wait = ACQUIRE_TIMEOUT.min(query_timeout);
+    Ok(PgPoolOptions::new().max_connections(connections_max).acquire_timeout(wait).connect_lazy_with(options))
 }
 
 fn without_password(url: &str) -> String {

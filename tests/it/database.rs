@@ -3,6 +3,7 @@
 //! `on_both_databases! { async fn it_does(db: Database) { … } }` makes a test for each. Without
 //! TEST_DATABASE_URL the PostgreSQL half says on stderr that it was left out; `scripts/with-postgres` sets it.
 
+use prometheus_client::registry::Registry;
 use std::io::Write;
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) url: String,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) registry: Registry,
     dir: Option<tempfile::TempDir>,
     server: Option<String>,
 }
@@ -24,21 +26,20 @@ pub(crate) struct Database {
 macro_rules! on_both_databases {
     ($( $(#[$attr:meta])* async fn $name:ident($db:ident: Database) $body:block )+) => { $(
         mod $name {
-            #[allow(unused_imports)]
             use super::*;
 
-            async fn test($db: &$crate::database::Database) $body
+            async fn test($db: &Database) $body
 
             $(#[$attr])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                test(&$crate::database::Database::sqlite().await).await;
+                test(&Database::sqlite().await).await;
             }
 
             $(#[$attr])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                if let Some(db) = $crate::database::Database::postgres().await {
+                if let Some(db) = Database::postgres().await {
                     test(&db).await;
                     db.remove().await;
                 }
@@ -74,10 +75,10 @@ impl Database {
     }
 
     async fn at(url: String, dir: Option<tempfile::TempDir>, server: Option<String>) -> Database {
-        let (metrics, _) = Metrics::new();
+        let (metrics, registry) = Metrics::new();
         let store = open(&url, &metrics).await;
         store.migrate().await.unwrap();
-        Database { store, url, metrics, dir, server }
+        Database { store, url, metrics, registry, dir, server }
     }
 
     /// A second store on the same database, as another node has.
