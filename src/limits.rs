@@ -73,6 +73,8 @@ pub struct Limits {
     pub session_timeout: Duration,
     /// Bytes of bodies held in memory over all sessions, before they are in the journal.
     pub inflight_bytes_max: u64,
+    /// Wait of a client for room in that memory before 452: senders wait minutes for a body's reply.
+    pub inflight_wait: Duration,
     /// Bodies in progress may take this long to finish after SIGTERM.
     pub shutdown_grace: Duration,
     // --- journal ---
@@ -158,6 +160,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(30),
             session_timeout: Duration::from_secs(3_600),
             inflight_bytes_max: 64 << 20,
+            inflight_wait: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(20),
             large_body_bytes: 1 << 20,
             disk_free_bytes_min: 256 << 20,
