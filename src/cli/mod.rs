@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 mod addressees;
 mod corpus;
+mod database;
 mod import;
 mod journal;
 mod ledger;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 mod database;
 mod dialogues;
+mod directory_commands;
 mod journal_histories;
 mod mailin_faults;
 mod normalize_properties;
