@@ -5,9 +5,11 @@
 //! has worked on it.
 
 use super::attach::lock_organisations;
+use super::connection::Query;
 use super::index;
 use super::plan::{Merge, Plan};
-use super::{Error, Store, now_us};
+use super::value::values;
+use super::{Error, Store, now_us, page_rows};
 use crate::mail::{ConversationId, IdStanding, OrganisationId, Person};
 use uuid::Uuid;
 
@@ -37,7 +39,23 @@ pub struct Registered {
     pub merged: Vec<ConversationId>,
 }
 
+const NEWEST_IDS: Query = Query::new(
+    "newest_message_ids",
+    "SELECT message_id FROM messages WHERE conversation = $1 AND message_id IS NOT NULL
+     ORDER BY received_at DESC, id DESC LIMIT $2",
+);
+
 impl Store {
+    /// Message-IDs of a conversation's newest messages, the newest first: what an answer refers to. At most `max`, and never more
+    /// than a page.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn newest_message_ids(&self, conversation: ConversationId, max: usize) -> Result<Vec<String>, Error> {
+        let rows = self.reader().await?.rows(&NEWEST_IDS, values![conversation, page_rows(max)]).await?;
+        rows.iter().map(|row| row.get(NEWEST_IDS.name, 0)).collect()
+    }
+
     /// Registers what the product sent. Idempotent.
     ///
     /// # Errors

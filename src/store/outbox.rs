@@ -71,6 +71,7 @@ pub struct OutboxEvent {
     /// Its number, from 1, without gaps within the organisation.
     pub sequence: i64,
     /// What happened.
+    #[serde(rename = "type")]
     pub kind: EventKind,
     /// To which conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +85,8 @@ pub struct OutboxEvent {
     /// Which quarantine item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<QuarantineId>,
-    /// When, microseconds since 1970 UTC.
+    /// When, microseconds since 1970 UTC; serialized as RFC 3339.
+    #[serde(rename = "happened_at", serialize_with = "super::reading::serialize_rfc3339")]
     pub happened_at_us: i64,
 }
 

@@ -1,7 +1,9 @@
 //! The review pages, the HTTP API and the webhooks, over real sockets on a real SQLite store and a
 //! real journal.
 
+mod api;
 mod client;
 mod gateway;
+mod hooks;
 mod login;
 mod pages;

@@ -8,8 +8,11 @@
 //! is compared in constant time.
 
 mod asked;
+mod conversations;
 mod events;
+mod messages;
 mod quarantine;
+mod webhooks;
 
 use super::SharedApp;
 use super::problem::{AsJson, Problem};
@@ -31,6 +34,12 @@ type Answer<T> = Result<T, AsJson>;
 /// The routes; the caller hangs them under `/v1`.
 pub(super) fn routes(app: &SharedApp) -> Router<SharedApp> {
     Router::new()
+        .route("/conversations", get(conversations::list))
+        .route("/conversations/{id}", get(conversations::one))
+        .route("/conversations/{id}/messages", get(messages::of_conversation))
+        .route("/messages/{id}", get(messages::one))
+        .route("/messages/{id}/raw", get(messages::raw))
+        .route("/messages/{id}/attachments/{n}", get(messages::attachment))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/{id}", get(quarantine::one))
         .route("/quarantine/{id}/raw", get(quarantine::raw))
@@ -38,6 +47,8 @@ pub(super) fn routes(app: &SharedApp) -> Router<SharedApp> {
         .route("/quarantine/{id}/discard", post(quarantine::discard))
         .route("/events", get(events::list))
         .route("/events/stream", get(events::stream))
+        .route("/webhooks", get(webhooks::list).post(webhooks::add))
+        .route("/webhooks/{id}", get(webhooks::one).patch(webhooks::change).delete(webhooks::remove))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn_with_state(app.clone(), check_token))
@@ -84,8 +95,8 @@ async fn wrong_method(method: Method, uri: Uri) -> AsJson {
 }
 
 /// A time in microseconds since 1970, as the API says it: RFC 3339 in UTC.
-fn time(us: i64) -> Option<String> {
-    jiff::Timestamp::from_microsecond(us).ok().map(|t| t.to_string())
+fn time(us: i64) -> String {
+    crate::store::rfc3339(us)
 }
 
 #[cfg(test)]
