@@ -1,8 +1,12 @@
 //! From outside: the binary over real sockets, real peers, both databases. One test binary, so that it links once.
 #![allow(clippy::unwrap_used)]
+mod architecture;
+mod config;
+mod corpora;
 mod database;
 mod dialogues;
 mod directory_commands;
+mod gateway;
 mod journal_histories;
 mod mailin_faults;
 mod normalize_properties;
