@@ -15,8 +15,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("smtp", &["journal"]),
     ("intake", &["journal", "normalize", "classify", "threading", "store"]),
     ("events", &["store"]),
-    // `threading` for the keys of signed reply addresses, no rules.
-    ("web", &["journal", "normalize", "store", "threading"]),
+    // A held mail is read again for the page (`normalize`, `classify`); of `threading` only the keys of signed
+    // reply addresses, no rules.
+    ("web", &["journal", "normalize", "classify", "store", "threading"]),
     ("corpus", &["normalize", "classify", "threading"]),
     ("journal", &[]),
     ("store", &[]),
