@@ -1,121 +1,306 @@
-//! Raw bytes to what a mail says. Reading never fails: it gives the value and the repairs.
-//! (first slice: mail-parser's values as they are, so that the other rooms have mails to work on)
+//! Raw bytes to what a mail says.
+//!
+//! The way of the bytes: [`structure`] walks the raw mail once into parts (with [`header`] for
+//! their fields); [`reader`] decodes each part ([`transfer`], [`charset`]), opens wrappers
+//! ([`smime`], [`tnef`]) and sorts what is shown ([`body`], [`html`]) from what is attached
+//! ([`attachment`]); [`quote`] marks what a view may fold. Fields are read by [`encoded_word`],
+//! [`address`], [`date`] and [`parameter`].
+//!
+//! # Failure
+//! Reading never fails: it gives the value and the repairs. It is total, deterministic, linear in
+//! the size of the mail and bounded by [`Limits`].
+//!
+//! # Trust
+//! None in the mail. No clock, no file, no network.
+
+#![deny(clippy::indexing_slicing)]
+
+mod address;
+mod attachment;
+mod body;
+mod charset;
+mod charset_legacy;
+mod client;
+mod date;
+mod encoded_word;
+mod header;
+mod html;
+mod parameter;
+mod quote;
+mod reader;
+pub mod repair;
+mod sanitize;
+mod smime;
+mod span;
+mod structure;
+mod tnef;
+mod transfer;
 
 use crate::limits::Limits;
-use crate::mail::{Attachment, Header, NormalizedMail, Person, ReportPart};
-use mail_parser::{Address, HeaderValue, Message, MessageParser, MimeHeaders, PartType};
+use crate::mail::{Header, NormalizedMail, Person};
+use reader::Reader;
+use repair::Repairs;
 use sha2::{Digest, Sha256};
+use span::Span;
+use structure::Tree;
 
-/// The version of the reader, stored with each message.
+pub use sanitize::{ELEMENTS, GENERIC_ATTRIBUTES, sanitize};
+
+/// The version of the reader, stored with each message: raise it with every change of what is read.
 pub const READER_VERSION: i32 = 1;
-
-fn people(address: Option<&Address<'_>>) -> Vec<Person> {
-    address
-        .map(|a| {
-            a.iter()
-                .map(|m| Person {
-                    name: m.name().unwrap_or_default().to_owned(),
-                    address: m.address().unwrap_or_default().to_owned(),
-                })
-                .collect()
-        })
-        .unwrap_or_default()
-}
-
-fn ids(value: &HeaderValue<'_>) -> Vec<String> {
-    match value {
-        HeaderValue::Text(t) => vec![t.to_string()],
-        HeaderValue::TextList(l) => l.iter().map(ToString::to_string).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn type_of(part: &mail_parser::MessagePart<'_>) -> String {
-    part.content_type().map_or_else(
-        || "text/plain".to_owned(),
-        |c| format!("{}/{}", c.ctype(), c.subtype().unwrap_or("plain")).to_ascii_lowercase(),
-    )
-}
 
 /// Reads a mail. Total: any bytes give a mail. Time and memory are linear in the size.
 #[must_use]
 pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
-    let message: Message<'_> = MessageParser::default().parse(raw).unwrap_or_default();
-    let mut mail = NormalizedMail { size: raw.len() as u64, ..NormalizedMail::default() };
-    mail.from = people(message.from()).into_iter().next();
-    mail.sender = people(message.sender()).into_iter().next();
-    mail.reply_to = people(message.reply_to());
-    mail.to = people(message.to());
-    mail.cc = people(message.cc());
-    mail.bcc = people(message.bcc());
-    mail.subject = message.subject().unwrap_or_default().to_owned();
-    mail.date = message.date().map(mail_parser::DateTime::to_rfc3339);
-    mail.message_id = message.message_id().map(str::to_owned);
-    mail.in_reply_to = ids(message.in_reply_to());
-    mail.references = ids(message.references());
-    for (name, value) in message.headers_raw().take(limits.headers_max) {
-        mail.headers.push(Header { name: name.to_owned(), value: value.trim().replace(['\r', '\n'], "") });
-    }
-    let mut text = Vec::new();
-    for i in 0..message.text_body.len() {
-        text.extend(message.body_text(i));
-    }
-    mail.text = text.join("\n");
-    mail.html_source = (0..message.html_body.len())
-        .find_map(|i| message.html_part(i as u32).map(|_| message.body_html(i)))
-        .flatten()
-        .map(|h| h.into_owned());
-    for (i, part) in message.parts.iter().enumerate() {
-        let kind = type_of(part);
-        if i == 0 {
-            mail.content_type.clone_from(&kind);
-            if let Some(c) = part.content_type() {
-                mail.content_type_parameters =
-                    c.attributes().unwrap_or_default().iter().map(|a| (a.name.to_lowercase(), a.value.to_string())).collect();
-            }
+    let mut repairs = Repairs::default();
+    let tree = structure::walk(raw, limits, &mut repairs);
+    let mut reader = Reader::new(limits, &mut repairs, None);
+    let mut pieces = reader.tree(&tree);
+    let shown = pieces.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
+    for spare in std::mem::take(&mut reader.spare) {
+        // A wrapper repeats the body as a rule; it is shown where it says something new.
+        if shown.trim().is_empty() || body::leaves_out(&shown, &spare.text) {
+            pieces.push(spare);
         }
-        if matches!(
-            kind.as_str(),
-            "message/delivery-status"
-                | "message/feedback-report"
-                | "message/disposition-notification"
-                | "text/rfc822-headers"
-                | "message/rfc822"
-        ) {
-            let bytes = match &part.body {
-                PartType::Message(m) => m.raw_message.as_ref(),
-                _ => part.contents(),
-            };
-            let bytes = bytes.get(..bytes.len().min(limits.report_part_bytes_max)).unwrap_or_default();
-            mail.report_parts
-                .push(ReportPart { content_type: kind.clone(), text: encoding_rs::UTF_8.decode(bytes).0.into_owned() });
-        }
-        mail.part_types.push(kind);
     }
-    for part in message.attachments() {
-        let bytes = part.contents();
-        mail.attachments.push(Attachment {
-            name: part.attachment_name().unwrap_or("unnamed").to_owned(),
-            content_type: type_of(part),
-            size: bytes.len() as u64,
-            sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(bytes)),
-            inline: part.content_id().is_some(),
-            content_id: part.content_id().map(str::to_owned),
-            part: 0,
-        });
+    let hint = reader.hint.take();
+    let spare_subject = reader.spare_subject.take();
+    let mut mail = NormalizedMail {
+        size: raw.len() as u64,
+        attachments: std::mem::take(&mut reader.attachments),
+        report_parts: std::mem::take(&mut reader.report_parts),
+        part_types: std::mem::take(&mut reader.part_types),
+        ..NormalizedMail::default()
+    };
+    let body = body::join(pieces);
+    if let Some(html) = &body.html {
+        attachment::mark_inline(&mut mail.attachments, html);
     }
-    mail.content_hash = Sha256::digest(raw).into();
+    mail.folds = quote::folds(&body.text, &body.quotes);
+    mail.text = body.text;
+    mail.html_source = body.html;
+    read_fields(&tree, hint.as_deref(), limits, &mut mail, &mut repairs);
+    if mail.subject.is_empty()
+        && let Some(subject) = spare_subject
+    {
+        mail.subject = subject;
+    }
+    mail.content_hash = content_hash(&tree, raw);
+    mail.repairs = repairs.into_list();
     mail
-}
-
-/// Makes html safe to show: an allow-list of elements and attributes, nothing loaded from elsewhere.
-#[must_use]
-pub fn sanitize(html: &str) -> String {
-    ammonia::clean(html)
 }
 
 /// Decodes the bytes of an attachment (`Attachment::part`) again from the raw mail.
 #[must_use]
-pub fn attachment_bytes(_raw: &[u8], _part: u32, _limits: &Limits) -> Option<Vec<u8>> {
-    None
+pub fn attachment_bytes(raw: &[u8], part: u32, limits: &Limits) -> Option<Vec<u8>> {
+    let mut repairs = Repairs::default();
+    let tree = structure::walk(raw, limits, &mut repairs);
+    let mut reader = Reader::new(limits, &mut repairs, Some(part));
+    reader.tree(&tree);
+    reader.wanted
+}
+
+/// The words of html, as [`normalize`] shows them.
+#[must_use]
+pub fn html_text(html: &str) -> String {
+    reader::html_text(html)
+}
+
+/// Reads the fields of the mail itself.
+fn read_fields(tree: &Tree<'_>, hint: Option<&[u8]>, limits: &Limits, mail: &mut NormalizedMail, repairs: &mut Repairs) {
+    let Some(root) = tree.root() else { return };
+    let fields = &root.fields;
+    mail.content_type.clone_from(&root.content_type.value);
+    mail.content_type_parameters.clone_from(&root.content_type.parameters);
+    mail.client = client::recognise(fields);
+    for field in &fields.list {
+        let place = format!("header {}", field.name);
+        let value = encoded_word::decode(&header::unfold(field.value), hint, &place, repairs);
+        mail.headers.push(Header { name: field.name.to_owned(), value });
+    }
+    for name in ["From", "Subject", "Date", "Message-ID"] {
+        if fields.all(name).count() > 1 {
+            repairs.note(repair::HEADER_REPEATED, &format!("header {name}"), "the first one with a value counts", 0.7);
+        }
+    }
+    let subject = mail.headers_named("Subject").map(str::trim).find(|s| !s.is_empty()).unwrap_or_default().to_owned();
+    mail.subject = subject;
+    let mut people = |name: &str| -> Vec<Person> {
+        let place = format!("header {name}");
+        fields.all(name).flat_map(|v| address::list(&header::unfold(v), hint, &place, repairs)).collect()
+    };
+    mail.to = people("To");
+    mail.cc = people("Cc");
+    mail.bcc = people("Bcc");
+    mail.reply_to = people("Reply-To");
+    mail.sender = first_person(people("Sender"));
+    mail.from = first_person(people("From"));
+    if mail.from.is_none() {
+        let found =
+            ["Sender", "X-Sender", "Return-Path", "Reply-To"].into_iter().find_map(|n| first_person(people(n)).map(|p| (n, p)));
+        if let Some((name, person)) = found.filter(|(_, p)| p.address.contains('@')) {
+            repairs.note(repair::FROM_MISSING, "header From", format!("the sender was taken from {name}"), 0.6);
+            mail.from = Some(person);
+        }
+    }
+    read_date(mail, repairs);
+    mail.message_id = mail.header("Message-ID").and_then(|v| ids(v, 1).pop());
+    mail.in_reply_to = mail.headers_named("In-Reply-To").flat_map(|v| ids(v, limits.references_max)).collect();
+    mail.references = mail.headers_named("References").flat_map(|v| ids(v, limits.references_max)).collect();
+    let surplus = mail.references.len().saturating_sub(limits.references_max);
+    mail.references.drain(..surplus);
+}
+
+/// The first person with an address, else the first.
+fn first_person(people: Vec<Person>) -> Option<Person> {
+    let at = people.iter().position(|p| p.address.contains('@')).unwrap_or(0);
+    people.into_iter().nth(at)
+}
+
+fn read_date(mail: &mut NormalizedMail, repairs: &mut Repairs) {
+    let Some(value) = mail.headers_named("Date").find(|v| !v.trim().is_empty()).map(str::to_owned) else { return };
+    match date::read(&value) {
+        Some(date) => {
+            if !date.standard {
+                repairs.note(repair::DATE_NONSTANDARD, "header Date", "read as meant", 0.8);
+            }
+            mail.date = Some(date.rfc3339);
+        }
+        None => repairs.note(repair::DATE_UNREADABLE, "header Date", "no date could be read", 1.0),
+    }
+}
+
+/// Message-IDs of a field, each once, the newest (last) `max`. What is in no brackets counts where
+/// nothing is in brackets and it looks like one.
+fn ids(value: &str, max: usize) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    let mut rest = value;
+    while let Some(open) = rest.find('<') {
+        rest = rest.after(open + 1);
+        let end = rest.find(['>', '<']).unwrap_or(rest.len());
+        let id: String = rest.before(end).split_whitespace().collect();
+        rest = rest.after(end);
+        if !id.is_empty() && seen.insert(id.clone()) {
+            found.push(id);
+        }
+    }
+    if found.is_empty() {
+        found = value
+            .split(|c: char| c.is_whitespace() || c == ',')
+            .map(|w| w.trim_matches(|c: char| matches!(c, '>' | '"' | ';')))
+            .filter(|w| !w.is_empty() && (w.contains('@') || !value.trim().contains(char::is_whitespace)))
+            .filter(|w| seen.insert((*w).to_owned()))
+            .map(str::to_owned)
+            .collect();
+    }
+    if max == 1 {
+        found.truncate(1);
+    }
+    let surplus = found.len().saturating_sub(max);
+    found.drain(..surplus);
+    found
+}
+
+/// SHA-256 over what two deliveries of a mail have in common: who, what, when, and the raw body
+/// with its line ends made one and without blanks at its end.
+fn content_hash(tree: &Tree<'_>, raw: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let Some(root) = tree.root() else { return hash.finalize().into() };
+    for name in ["Date", "From", "Subject", "Message-ID"] {
+        hash.update(header::unfold(root.fields.get(name).unwrap_or_default()));
+        hash.update([0]);
+    }
+    let body = raw.after(root.fields.end).trim_ascii_end();
+    for line in body.split(|b| *b == b'\n') {
+        hash.update(line.trim_ascii_end());
+        hash.update(b"\n");
+    }
+    hash.finalize().into()
+}
+
+/// The body of the fuzz target and of its replay: what must hold for any bytes.
+pub fn fuzz_normalize(data: &[u8]) {
+    let limits = Limits::default();
+    let mail = normalize(data, &limits);
+    for fold in &mail.folds {
+        assert!(fold.start < fold.end && mail.text.get(fold.start..fold.end).is_some(), "a fold is a range of the text");
+    }
+    assert!(mail.part_types.len() <= limits.parts_max);
+    assert!(mail.headers.len() <= limits.headers_max);
+    assert!(mail.repairs.len() <= repair::REPAIRS_MAX);
+    if let Some(html) = &mail.html_source {
+        let _ = sanitize(html);
+    }
+    for attachment in mail.attachments.iter().take(3) {
+        let bytes = attachment_bytes(data, attachment.part, &limits);
+        assert_eq!(bytes.map(|b| b.len() as u64), Some(attachment.size), "an attachment can be decoded again");
+    }
+    assert_eq!(normalize(data, &limits), mail, "reading is deterministic");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(raw: &str) -> NormalizedMail {
+        normalize(raw.as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn nothing_is_a_mail_too() {
+        let mail = read("");
+        assert_eq!((mail.text.as_str(), mail.from, mail.subject.as_str()), ("", None, ""));
+        fuzz_normalize(b"");
+        fuzz_normalize(b"\0\xff\r\r\n--\n=?=?<>\"(");
+    }
+
+    #[test]
+    fn an_attachment_between_texts_hides_neither() {
+        let raw = "From: a@b.example\nContent-Type: multipart/alternative; boundary=a\n\n--a\nContent-Type: text/plain\n\nbefore after\n\
+            --a\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>before</p>\n--b\n\
+            Content-Type: application/pdf; name=x.pdf\nContent-Transfer-Encoding: base64\n\nSGk=\n--b\nContent-Type: text/html\n\n<p>after</p>\n--b--\n--a--\n";
+        let mail = read(raw);
+        assert_eq!(mail.text, "before after");
+        assert!(mail.html_source.as_ref().unwrap().contains("after"));
+        assert_eq!(mail.attachments.iter().map(|a| (a.name.as_str(), a.size)).collect::<Vec<_>>(), [("x.pdf", 2)]);
+        assert_eq!(attachment_bytes(raw.as_bytes(), mail.attachments[0].part, &Limits::default()), Some(b"Hi".to_vec()));
+    }
+
+    #[test]
+    fn a_nested_mail_is_an_attachment_with_its_exact_bytes() {
+        let inner = "Subject: inner\nContent-Type: multipart/mixed; boundary=z\n\n--z\n\nhi\n--z--\n";
+        let raw = format!(
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nouter\n--b\nContent-Type: message/rfc822\n\n{inner}\n--b--\n"
+        );
+        let mail = read(&raw);
+        assert_eq!(mail.text, "outer");
+        assert_eq!(mail.attachments[0].name, "inner.eml");
+        assert_eq!(attachment_bytes(raw.as_bytes(), mail.attachments[0].part, &Limits::default()).unwrap(), inner.as_bytes());
+        assert_eq!(mail.report_parts[0].content_type, "message/rfc822");
+    }
+
+    #[test]
+    fn a_hundred_thousand_nested_mails_do_no_harm() {
+        let raw = "Content-Type: message/rfc822\r\n\r\n".repeat(100_000);
+        let mail = read(&raw);
+        assert_eq!(mail.attachments.len(), 1);
+    }
+
+    #[test]
+    fn ids_come_in_many_forms() {
+        assert_eq!(ids("<a@b> <c@d> <a@b>", 50), ["a@b", "c@d"]);
+        assert_eq!(ids("a@b", 1), ["a@b"]);
+        assert_eq!(ids("Your message of Tue <a@b> by me", 50), ["a@b"]);
+        assert_eq!(ids("<a@b><c@\n d", 50), ["a@b", "c@d"]);
+        assert_eq!(ids("<1> <2> <3>", 2), ["2", "3"]);
+    }
+
+    #[test]
+    fn the_hash_is_of_what_two_deliveries_share() {
+        let one = read("Received: x\nFrom: a@b.example\nSubject: s\n\nbody\n");
+        let two = read("Received: y\r\nReceived: z\r\nFrom: a@b.example\r\nSubject: s\r\n\r\nbody\r\n");
+        assert_eq!(one.content_hash, two.content_hash);
+        assert_ne!(one.content_hash, read("From: a@b.example\nSubject: s\n\nother\n").content_hash);
+    }
 }

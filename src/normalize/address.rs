@@ -1,0 +1,383 @@
+//! Address lists (RFC 5322 section 3.4), and everything else that stands in their place.
+//!
+//! # Failure
+//! None: a list always yields what addresses it has. Linear time: no step goes back over the value.
+
+use super::encoded_word;
+use super::repair::{self, Repairs};
+use crate::mail::Person;
+
+/// Addresses of one field that are read: a distribution list has thousands, an attack millions.
+const PEOPLE_MAX: usize = 10_000;
+
+/// Reads an unfolded field value.
+pub(super) fn list(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> Vec<Person> {
+    let literal = encoded_word::literal(value, hint, place, repairs);
+    let mut people = parse(&literal, hint, place, repairs);
+    // The whole list was put into one encoded-word.
+    if !people.iter().any(|p| p.address.contains('@')) && literal.contains("=?") {
+        let decoded = encoded_word::decode(value, hint, place, repairs);
+        let again = parse(&decoded, hint, place, repairs);
+        if again.iter().any(|p| p.address.contains('@')) {
+            repairs.note(repair::ADDRESS_MALFORMED, place, "the whole list is an encoded-word", 0.9);
+            people = again;
+        }
+    }
+    people
+}
+
+/// What one entry of a list has gathered.
+#[derive(Default)]
+struct Entry {
+    /// Text outside `<>` and comments.
+    words: String,
+    /// Some of the text was quoted.
+    quoted: bool,
+    comment: String,
+    angle: Option<String>,
+}
+
+impl Entry {
+    fn is_empty(&self) -> bool {
+        self.words.trim().is_empty() && self.angle.is_none() && self.comment.trim().is_empty()
+    }
+}
+
+fn parse(text: &str, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> Vec<Person> {
+    let mut people: Vec<Person> = Vec::new();
+    let mut entry = Entry::default();
+    let mut pending: Option<String> = None; // `Last` of an unquoted `Last, First <a@b>`
+    let mut rest = text.chars().peekable();
+    let mut quotes_left = text.bytes().filter(|b| *b == b'"').count() as isize;
+    let mut angles_left = text.bytes().filter(|b| *b == b'>').count() as isize;
+    let mut parens_left = text.bytes().filter(|b| *b == b')').count() as isize;
+    while let Some(c) = rest.next() {
+        if people.len() >= PEOPLE_MAX {
+            break;
+        }
+        match c {
+            '"' => {
+                quotes_left -= 1;
+                if quotes_left == 0 {
+                    continue; // a quote that is never closed
+                }
+                entry.quoted = true;
+                entry.words.push('\u{1}');
+                while let Some(q) = rest.next() {
+                    match q {
+                        '"' => {
+                            quotes_left -= 1;
+                            break;
+                        }
+                        '\\' => {
+                            if let Some(escaped) = rest.next() {
+                                quotes_left -= isize::from(escaped == '"');
+                                angles_left -= isize::from(escaped == '>');
+                                parens_left -= isize::from(escaped == ')');
+                                entry.words.push(escaped);
+                            }
+                        }
+                        _ => {
+                            angles_left -= isize::from(q == '>');
+                            parens_left -= isize::from(q == ')');
+                            entry.words.push(if q == '\u{1}' { ' ' } else { q });
+                        }
+                    }
+                }
+                entry.words.push('\u{1}');
+            }
+            '(' if parens_left > 0 => {
+                let mut depth = 1;
+                let mut comment = String::new();
+                while let Some(q) = rest.next() {
+                    match q {
+                        '(' => depth += 1,
+                        ')' => {
+                            parens_left -= 1;
+                            depth -= 1;
+                        }
+                        '\\' => {
+                            if let Some(e) = rest.next() {
+                                quotes_left -= isize::from(e == '"');
+                                angles_left -= isize::from(e == '>');
+                                parens_left -= isize::from(e == ')');
+                                comment.push(e);
+                            }
+                            continue;
+                        }
+                        _ => {
+                            quotes_left -= isize::from(q == '"');
+                            angles_left -= isize::from(q == '>');
+                        }
+                    }
+                    if depth == 0 || parens_left == 0 {
+                        break;
+                    }
+                    comment.push(q);
+                }
+                if !entry.comment.is_empty() {
+                    entry.comment.push(' ');
+                }
+                entry.comment.push_str(&comment);
+            }
+            '<' if angles_left > 0 || entry.angle.is_none() => {
+                let mut inner = String::new();
+                while let Some(&q) = rest.peek() {
+                    if q == '>' {
+                        angles_left -= 1;
+                        rest.next();
+                        break;
+                    }
+                    // `<a@b, c@d>` and `<a@b` without an end.
+                    if angles_left == 0 && matches!(q, ',' | ';') || q == '<' {
+                        break;
+                    }
+                    quotes_left -= isize::from(q == '"');
+                    parens_left -= isize::from(q == ')');
+                    inner.push(q);
+                    rest.next();
+                }
+                match &entry.angle {
+                    // `a@b <a@b> <c@d>`: the first one that is an address counts.
+                    Some(first) if first.contains('@') && !inner.contains('@') => {}
+                    Some(first) if first.contains('@') => {
+                        let next = Entry { angle: Some(inner), ..Entry::default() };
+                        finish(&mut people, std::mem::replace(&mut entry, next), &mut pending, hint, place, repairs);
+                    }
+                    _ => entry.angle = Some(inner),
+                }
+            }
+            '>' => angles_left -= 1,
+            ')' => parens_left -= 1,
+            ',' | ';' | '\n' => finish(&mut people, std::mem::take(&mut entry), &mut pending, hint, place, repairs),
+            ':' if !entry.quoted && entry.angle.is_none() && !entry.words.contains('@') && is_group(&entry.words) => {
+                // A group's name: its members follow.
+                pending = None;
+                entry = Entry::default();
+            }
+            _ => entry.words.push(c),
+        }
+    }
+    finish(&mut people, entry, &mut pending, hint, place, repairs);
+    if let Some(last) = pending {
+        push(&mut people, Person { name: name(&last, hint, place, repairs), address: String::new() });
+    }
+    people
+}
+
+/// `Friends: a@b, c@d;` but not `=?utf-8?Q?a:b?=`.
+fn is_group(words: &str) -> bool {
+    !words.contains("=?") && !words.trim().is_empty()
+}
+
+fn finish(
+    people: &mut Vec<Person>,
+    entry: Entry,
+    pending: &mut Option<String>,
+    hint: Option<&[u8]>,
+    place: &str,
+    repairs: &mut Repairs,
+) {
+    if entry.is_empty() {
+        return;
+    }
+    let words = entry.words.trim();
+    if let Some(angle) = &entry.angle {
+        let mut address = clean(angle);
+        let mut shown = words.to_owned();
+        if address.is_empty() && shown.contains('@') {
+            // `a@b <>`.
+            address = clean(&std::mem::take(&mut shown));
+            repairs.note(repair::ADDRESS_MALFORMED, place, "the address stands beside empty angle brackets", 0.8);
+        }
+        if let Some(before) = pending.take() {
+            shown = format!("{before}, {shown}");
+            repairs.note(repair::ADDRESS_MALFORMED, place, "a name with an unquoted comma", 0.8);
+        }
+        let mut shown = name(&shown, hint, place, repairs);
+        if shown.is_empty() {
+            shown = name(&entry.comment, hint, place, repairs);
+        }
+        push(people, Person { name: shown, address });
+        return;
+    }
+    if words.contains('@') {
+        if let Some(before) = pending.take() {
+            push(people, Person { name: name(&before, hint, place, repairs), address: String::new() });
+        }
+        push_bare(people, words, &entry, hint, place, repairs);
+        return;
+    }
+    if words.is_empty() {
+        push(people, Person { name: name(&entry.comment, hint, place, repairs), address: String::new() });
+        return;
+    }
+    match pending {
+        Some(before) => {
+            before.push_str(", ");
+            before.push_str(words);
+        }
+        None => *pending = Some(words.to_owned()),
+    }
+}
+
+/// An entry without angle brackets that has an `@`.
+fn push_bare(people: &mut Vec<Person>, words: &str, entry: &Entry, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) {
+    let plain = words.replace('\u{1}', "\"");
+    if plain.starts_with('"') && plain.find("\"@").is_some_and(|i| !plain.get(i..).unwrap_or_default().contains(' ')) {
+        push(people, Person { name: name(&entry.comment, hint, place, repairs), address: plain });
+        return;
+    }
+    // `a@b c@d`, `Name a@b`, `"Name" a@b`, and `a . b @ c . d` (obsolete blanks).
+    let squeezed = squeeze(&plain);
+    let addresses: Vec<&str> = squeezed.split_whitespace().filter(|w| w.contains('@') && w.len() > 1).collect();
+    match addresses.as_slice() {
+        [only] if squeezed.trim() == *only => {
+            push(people, Person { name: name(&entry.comment, hint, place, repairs), address: clean(only) });
+        }
+        [] => push(people, Person { name: name(words, hint, place, repairs), address: String::new() }),
+        _ => {
+            repairs.note(repair::ADDRESS_MALFORMED, place, "an address without angle brackets beside other words", 0.7);
+            let mut before = String::new();
+            for word in squeezed.split_whitespace() {
+                if word.contains('@') && word.len() > 1 {
+                    let shown = name(std::mem::take(&mut before).trim(), hint, place, repairs);
+                    push(people, Person { name: shown, address: clean(word) });
+                } else {
+                    before.push(' ');
+                    before.push_str(word);
+                }
+            }
+        }
+    }
+}
+
+/// Removes the blanks around `@` and `.` that RFC 822 allowed.
+fn squeeze(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut blank = false;
+    for c in text.trim().chars() {
+        if c.is_whitespace() {
+            blank = true;
+            continue;
+        }
+        let joins = c == '@' || out.ends_with('@') || (c == '.' && blank) || (blank && out.ends_with('.') && out.contains('@'));
+        if blank && !joins && !out.is_empty() {
+            out.push(' ');
+        }
+        blank = false;
+        out.push(c);
+    }
+    out
+}
+
+fn push(people: &mut Vec<Person>, person: Person) {
+    if !person.name.is_empty() || !person.address.is_empty() {
+        people.push(person);
+    }
+}
+
+/// A display name: quotes gone, encoded-words decoded, blanks made single.
+fn name(words: &str, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> String {
+    let without = words.replace('\u{1}', " ");
+    let decoded =
+        if without.contains("=?") { encoded_word::decode(without.trim().as_bytes(), hint, place, repairs) } else { without };
+    let joined = decoded.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut shown = joined.trim();
+    // Quotes that were inside the encoded-word, or typed twice.
+    while let Some(inner) = shown
+        .strip_prefix('"')
+        .and_then(|s| s.strip_suffix('"'))
+        .or_else(|| shown.strip_prefix('\'').and_then(|s| s.strip_suffix('\'')).filter(|s| !s.contains('\'')))
+    {
+        shown = inner.trim();
+    }
+    shown.to_owned()
+}
+
+/// An address as it is used: no blanks, no `mailto:`, no route, no stray brackets, quotes or dots.
+fn clean(raw: &str) -> String {
+    let raw = raw.replace('\u{1}', "\"");
+    let mut address = raw.trim();
+    // A comment within the brackets.
+    if let (Some(open), true) = (address.find('('), address.ends_with(')')) {
+        address = address.get(..open).unwrap_or(address).trim();
+    }
+    // `<Name a@b>`.
+    if !address.contains('"') && address.contains(char::is_whitespace) {
+        let squeezed = squeeze(address);
+        let chosen = squeezed.split_whitespace().find(|w| w.contains('@')).map(str::to_owned);
+        return clean(&chosen.unwrap_or_else(|| squeezed.split_whitespace().collect()));
+    }
+    if let Some(rest) = address.get(..7).filter(|p| p.eq_ignore_ascii_case("mailto:")).and_then(|_| address.get(7..)) {
+        address = rest;
+    }
+    // RFC 822 source route.
+    if address.starts_with('@')
+        && let Some((_, rest)) = address.split_once(':')
+    {
+        address = rest;
+    }
+    let address =
+        address.trim_matches(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '\''));
+    let address = if address.contains('@') { address.trim_end_matches('.') } else { address };
+    let address = match address.strip_prefix('"') {
+        Some(inner) if !inner.contains("\"@") => inner.trim_end_matches('"'),
+        _ => address,
+    };
+    address.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Vec<(String, String)> {
+        list(value.as_bytes(), None, "header To", &mut Repairs::default()).into_iter().map(|p| (p.name, p.address)).collect()
+    }
+
+    fn one(name: &str, address: &str) -> Vec<(String, String)> {
+        vec![(name.to_owned(), address.to_owned())]
+    }
+
+    #[test]
+    fn the_plain_forms() {
+        assert_eq!(read("a@b.example"), one("", "a@b.example"));
+        assert_eq!(read("Ann Lee <a@b.example>"), one("Ann Lee", "a@b.example"));
+        assert_eq!(read("\"Lee, Ann\" <a@b.example>"), one("Lee, Ann", "a@b.example"));
+        assert_eq!(read("a@b.example (Ann Lee)"), one("Ann Lee", "a@b.example"));
+        assert_eq!(read("=?utf-8?Q?J=C3=BCrgen?= <j@b.example>"), one("Jürgen", "j@b.example"));
+    }
+
+    #[test]
+    fn groups_give_their_members() {
+        assert_eq!(read("Friends: a@b.example, C <c@d.example>;").len(), 2);
+        assert!(read("undisclosed-recipients:;").is_empty());
+    }
+
+    #[test]
+    fn broken_lists_still_give_addresses() {
+        assert_eq!(read("Lee, Ann <a@b.example>"), one("Lee, Ann", "a@b.example"));
+        assert_eq!(read("a@b.example."), one("", "a@b.example"));
+        assert_eq!(read("<a@b.example>>"), one("", "a@b.example"));
+        assert_eq!(read("Ann <a@b.example"), one("Ann", "a@b.example"));
+        assert_eq!(read("\"Ann <a@b.example>"), one("Ann", "a@b.example"));
+        assert_eq!(read("<mailto:a@b.example>"), one("", "a@b.example"));
+        assert_eq!(read("<@x,@y:a@b.example>"), one("", "a@b.example"));
+        assert_eq!(read("[CEO] Ann <a@b.example>"), one("[CEO] Ann", "a@b.example"));
+        assert_eq!(read("a@b.example <>"), one("", "a@b.example"));
+        assert_eq!(read("a @ b . example"), one("", "a@b.example"));
+        assert_eq!(read("'Ann' <'a@b.example'>"), one("Ann", "a@b.example"));
+        assert_eq!(read("a@b.example; c@d.example").len(), 2);
+    }
+
+    #[test]
+    fn a_list_in_one_encoded_word_is_read() {
+        assert_eq!(read("=?utf-8?Q?Ann_<a@b.example>,_c@d.example?=").len(), 2);
+    }
+
+    #[test]
+    fn quoted_local_parts_stay() {
+        assert_eq!(read("\"john doe\"@b.example"), one("", "\"john doe\"@b.example"));
+    }
+}

@@ -1,0 +1,189 @@
+//! What is not shown as text: names, types, digests, and whether the html shows it.
+//!
+//! # Failure
+//! None: a name that can't be used becomes one that can; a missing one is made up from the type.
+//!
+//! # Trust
+//! None: a name never leads out of a folder, holds no control or direction characters and is short.
+
+use super::span::shorten;
+use crate::mail::Attachment;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+
+/// Bytes of a file name: what common file systems take.
+const NAME_BYTES_MAX: usize = 200;
+
+/// Makes a name safe: the last step of a path, printable, no direction marks, not only dots.
+pub(super) fn clean_name(raw: &str) -> String {
+    let is_path = |c: char| matches!(c, '/' | '\\');
+    // A path ends in a name; `a/` and `\` do not.
+    let last = raw.trim().rsplit(is_path).find(|p| !p.trim().is_empty()).unwrap_or_default();
+    let printable: String = last
+        .chars()
+        .filter(|c| {
+            !c.is_control()
+                && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        })
+        .collect();
+    let joined = printable.split_whitespace().collect::<Vec<_>>().join(" ");
+    let name = joined.trim_matches('"').trim();
+    if name.chars().all(|c| c == '.') {
+        return String::new();
+    }
+    if name.len() <= NAME_BYTES_MAX {
+        return name.to_owned();
+    }
+    // The extension says what it is: keep it.
+    let extension = name.rsplit_once('.').map(|(_, e)| e).filter(|e| e.len() <= 16);
+    match extension {
+        Some(e) => format!("{}.{e}", shorten(name, NAME_BYTES_MAX - e.len() - 1)),
+        None => shorten(name, NAME_BYTES_MAX).to_owned(),
+    }
+}
+
+/// A name for a part without one.
+pub(super) fn made_up_name(content_type: &str, number: usize) -> String {
+    format!("attachment-{number}{}", extension(content_type))
+}
+
+fn extension(content_type: &str) -> &'static str {
+    match content_type {
+        "application/pdf" => ".pdf",
+        "application/zip" | "application/x-zip-compressed" => ".zip",
+        "application/json" => ".json",
+        "application/xml" | "text/xml" => ".xml",
+        "application/msword" => ".doc",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => ".docx",
+        "application/vnd.ms-excel" => ".xls",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => ".xlsx",
+        "application/pgp-signature" | "application/pgp-keys" => ".asc",
+        "application/pkcs7-signature" | "application/x-pkcs7-signature" => ".p7s",
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => ".p7m",
+        "application/gzip" | "application/x-gzip" => ".gz",
+        "application/rtf" | "text/rtf" => ".rtf",
+        "image/png" => ".png",
+        "image/jpeg" | "image/jpg" | "image/pjpeg" => ".jpg",
+        "image/gif" => ".gif",
+        "image/bmp" => ".bmp",
+        "image/tiff" => ".tif",
+        "image/svg+xml" => ".svg",
+        "image/webp" => ".webp",
+        "audio/mpeg" => ".mp3",
+        "audio/wav" | "audio/x-wav" => ".wav",
+        "video/mp4" => ".mp4",
+        "text/calendar" | "application/ics" => ".ics",
+        "text/csv" => ".csv",
+        "text/html" => ".html",
+        "text/plain"
+        | "message/delivery-status"
+        | "message/disposition-notification"
+        | "message/feedback-report"
+        | "text/rfc822-headers" => ".txt",
+        "text/vcard" | "text/x-vcard" | "text/directory" => ".vcf",
+        "message/rfc822" | "message/global" => ".eml",
+        _ => "",
+    }
+}
+
+/// Describes decoded bytes.
+pub(super) fn describe(name: String, content_type: &str, bytes: &[u8], content_id: Option<String>, part: u32) -> Attachment {
+    Attachment {
+        name,
+        content_type: content_type.to_owned(),
+        size: bytes.len() as u64,
+        sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(bytes)),
+        inline: false,
+        content_id,
+        part,
+    }
+}
+
+/// Marks what the html shows: by `cid:`, or (some clients) by its name as an image's source.
+pub(super) fn mark_inline(attachments: &mut [Attachment], html: &str) {
+    if attachments.is_empty() {
+        return;
+    }
+    let shown = references(html);
+    for attachment in attachments {
+        let by_id = attachment.content_id.as_ref().is_some_and(|id| shown.contains(id.as_str()));
+        let by_name = attachment.content_type.starts_with("image/") && shown.contains(attachment.name.as_str());
+        attachment.inline = by_id || by_name;
+    }
+}
+
+/// What `cid:…` and `src=…` name, in one pass.
+fn references(html: &str) -> HashSet<String> {
+    let mut found = HashSet::new();
+    let bytes = html.as_bytes();
+    for at in memchr::memchr_iter(b':', bytes) {
+        let before = bytes.get(at.saturating_sub(3)..at).unwrap_or_default();
+        if before.eq_ignore_ascii_case(b"cid") {
+            let rest = html.get(at + 1..).unwrap_or_default();
+            let end =
+                rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '>' | ')')).unwrap_or(rest.len().min(1000));
+            found.insert(percent_decoded(rest.get(..end).unwrap_or_default()));
+        }
+    }
+    for at in memchr::memmem::find_iter(bytes, b"src=") {
+        let rest = html.get(at + 4..).unwrap_or_default().trim_start_matches(['"', '\'']);
+        let end = rest.find(['"', '\'', '>']).unwrap_or(0);
+        let source = rest.get(..end).unwrap_or_default();
+        if !source.contains(':') && source.len() < 300 {
+            found.insert(source.to_owned());
+        }
+    }
+    found
+}
+
+fn percent_decoded(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        match (byte, super::transfer::hex_pair(after)) {
+            (b'%', Some(decoded)) => {
+                out.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                out.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_never_leads_elsewhere() {
+        assert_eq!(clean_name("../../etc/passwd"), "passwd");
+        assert_eq!(clean_name("C:\\Users\\a\\Report.pdf"), "Report.pdf");
+        assert_eq!(clean_name(".."), "");
+        assert_eq!(clean_name("in\u{202e}fdp.exe"), "infdp.exe");
+        assert_eq!(clean_name(" a\r\n b.txt "), "a b.txt");
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_extension() {
+        let name = clean_name(&("é".repeat(500) + ".pdf"));
+        assert!(name.ends_with(".pdf") && name.len() <= NAME_BYTES_MAX);
+    }
+
+    #[test]
+    fn the_html_says_what_is_inline() {
+        let mut list = vec![
+            describe("a.png".into(), "image/png", b"1", Some("x@y".into()), 0),
+            describe("b.png".into(), "image/png", b"2", Some("z@y".into()), 1),
+            describe("c.png".into(), "image/png", b"3", None, 2),
+        ];
+        mark_inline(&mut list, "<img src=\"cid:x%40y\"><img src='c.png'>");
+        assert_eq!(list.iter().map(|a| a.inline).collect::<Vec<_>>(), [true, false, true]);
+    }
+}

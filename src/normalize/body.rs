@@ -1,0 +1,331 @@
+//! The text that is shown: pieces in order, and which of several alternatives.
+//!
+//! # Failure
+//! None. An alternative is never chosen such that words are lost: where the plain text leaves out
+//! much of what the html says, the html's text is taken.
+
+use super::html::{self, Converted};
+use super::span::Span;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// One shown part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) text: String,
+    /// Ranges of `text` that the html marks as quoted.
+    pub(super) quotes: Vec<Range<usize>>,
+    /// Its html, if it has some.
+    pub(super) html: Option<String>,
+}
+
+impl Piece {
+    pub(super) fn plain(text: String) -> Self {
+        Piece { text, quotes: Vec::new(), html: None }
+    }
+
+    pub(super) fn from_html(source: String) -> Self {
+        let Converted { text, quotes } = html::to_text(&source);
+        Piece { text, quotes, html: Some(source) }
+    }
+
+    fn is_blank(&self) -> bool {
+        self.text.trim().is_empty() && self.html.as_deref().is_none_or(|h| !h.contains("<img"))
+    }
+}
+
+/// Text and html of a whole mail.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    pub(super) text: String,
+    pub(super) quotes: Vec<Range<usize>>,
+    pub(super) html: Option<String>,
+}
+
+/// Puts the pieces together in order.
+pub(super) fn join(pieces: Vec<Piece>) -> Body {
+    let has_html = pieces.iter().any(|p| p.html.is_some());
+    let mut body = Body::default();
+    let mut html = String::new();
+    for piece in pieces {
+        if has_html {
+            match &piece.html {
+                Some(source) => html.push_str(source),
+                None => html.push_str(&as_html(&piece.text)),
+            }
+            html.push('\n');
+        }
+        let text = piece.text.trim_end();
+        if text.trim().is_empty() {
+            continue;
+        }
+        // Blank lines at the start of a piece go; the indentation of its first line stays.
+        let skipped = text.len() - text.trim_start().len();
+        let from = text.get(..skipped).and_then(|s| s.rfind('\n')).map_or(0, |i| i + 1);
+        if !body.text.is_empty() {
+            body.text.push_str("\n\n");
+        }
+        let base = body.text.len();
+        body.text.push_str(text.after(from));
+        let shift = |i: usize| (i.clamp(from, text.len()) - from) + base;
+        body.quotes.extend(piece.quotes.iter().map(|r| shift(r.start)..shift(r.end)).filter(|r| !r.is_empty()));
+    }
+    if has_html {
+        body.html = Some(html);
+    }
+    body
+}
+
+fn as_html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    out.push_str("<div>");
+    for c in text.trim_end().chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\n' => out.push_str("<br>\n"),
+            _ => out.push(c),
+        }
+    }
+    out.push_str("</div>");
+    out
+}
+
+/// Chooses among the children of a multipart/alternative. The second value is true when the plain
+/// text was not taken because it leaves out too much.
+pub(super) fn choose(children: Vec<Vec<Piece>>) -> (Vec<Piece>, bool) {
+    let mut plain: Vec<Piece> = Vec::new();
+    let mut rich: Vec<Piece> = Vec::new();
+    for pieces in children {
+        if pieces.iter().all(Piece::is_blank) {
+            continue;
+        }
+        if pieces.iter().any(|p| p.html.is_some()) {
+            rich = keep_better(rich, pieces);
+        } else {
+            plain = keep_better(plain, pieces);
+        }
+    }
+    if rich.is_empty() {
+        return (plain, false);
+    }
+    if plain.is_empty() {
+        return (rich, false);
+    }
+    let said: String = plain.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
+    let meant: String = rich.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
+    if leaves_out(&said, &meant) {
+        return (rich, true);
+    }
+    // One piece: the plain text is shown as text, the html as html.
+    let joined_html = join(rich).html;
+    let text = join(plain).text;
+    (vec![Piece { text, quotes: Vec::new(), html: joined_html }], false)
+}
+
+/// The later alternative is the better one (RFC 2046 section 5.1.4), unless it says much less.
+fn keep_better(before: Vec<Piece>, now: Vec<Piece>) -> Vec<Piece> {
+    let text = |p: &[Piece]| p.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
+    if !before.is_empty() && leaves_out(&text(&now), &text(&before)) {
+        let mut both = before;
+        both.extend(now);
+        return both;
+    }
+    now
+}
+
+/// Whether `said` lacks so many words of `meant` that a reader would miss something.
+pub(super) fn leaves_out(said: &str, meant: &str) -> bool {
+    let known: HashSet<&str> = words(said).collect();
+    let (mut all, mut missing) = (0usize, 0usize);
+    for word in words(meant) {
+        all += 1;
+        missing += usize::from(!known.contains(word));
+    }
+    missing >= 4 && missing * 2 > all
+}
+
+/// Words worth comparing; addresses of links and marks of layout are none.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace()
+        .filter(|w| !w.contains("://"))
+        .flat_map(|w| w.split(|c: char| !c.is_alphanumeric()))
+        .filter(|w| !w.is_empty())
+}
+
+/// Line ends become LF, NULs go, blanks at the end of the text go.
+pub(super) fn plain_lines(text: Cow<'_, str>) -> (String, bool) {
+    let had_nul = text.contains('\0');
+    let mut out = String::with_capacity(text.len());
+    let mut rest: &str = &text;
+    while let Some(i) = rest.find(['\r', '\0']) {
+        out.push_str(rest.before(i));
+        let nul = rest.as_bytes().get(i) == Some(&0);
+        rest = rest.after(i + 1);
+        if nul {
+            continue;
+        }
+        // CRLF, CRCRLF and a bare CR are one line end each.
+        rest = rest.trim_start_matches('\r');
+        rest = rest.strip_prefix('\n').unwrap_or(rest);
+        out.push('\n');
+    }
+    out.push_str(rest);
+    out.truncate(out.trim_end().len());
+    (out, had_nul)
+}
+
+/// Joins the soft-broken lines of `format=flowed` (RFC 3676). `text` has LF line ends.
+pub(super) fn unflow(text: &str, delsp: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut first = true;
+    let mut open: Option<usize> = None; // quote depth of the line that flows on
+    for line in text.split('\n') {
+        let depth = line.bytes().take_while(|b| *b == b'>').count();
+        let content = line.after(depth);
+        let content = content.strip_prefix(' ').unwrap_or(content);
+        let is_signature = content == "-- ";
+        match open {
+            Some(d) if d == depth && !is_signature => {}
+            _ => {
+                if !std::mem::take(&mut first) {
+                    out.push('\n');
+                }
+                out.extend(std::iter::repeat_n('>', depth));
+                if depth > 0 {
+                    out.push(' ');
+                }
+            }
+        }
+        let flows = content.ends_with(' ') && !is_signature;
+        out.push_str(if flows && delsp { content.before(content.len() - 1) } else { content });
+        open = flows.then_some(depth);
+    }
+    out
+}
+
+/// A file within a text: its name, where its data is, and the whole block.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct UuFile {
+    pub(super) name: String,
+    pub(super) block: Range<usize>,
+    pub(super) data: Range<usize>,
+}
+
+/// Finds uuencoded files in a text with LF line ends.
+pub(super) fn uuencoded_files(text: &str) -> Vec<UuFile> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(start) = next_begin(text, at) {
+        let line = text.after(start).split('\n').next().unwrap_or_default();
+        at = start + 1;
+        let data_start = start + line.len() + 1;
+        let mut fields = line.splitn(3, ' ').skip(1);
+        let mode = fields.next().unwrap_or_default();
+        let name = fields.next().unwrap_or_default().trim();
+        if !(3..=4).contains(&mode.len()) || !mode.bytes().all(|b| (b'0'..=b'7').contains(&b)) || name.is_empty() {
+            continue;
+        }
+        let first = text.after(data_start).split('\n').next().unwrap_or_default();
+        let length = first.bytes().next().map_or(0, |b| usize::from(b.wrapping_sub(b' ') & 0x3f));
+        let needed = length.div_ceil(3) * 4;
+        if length == 0 || first.len() < needed || first.len() > needed + 3 {
+            continue;
+        }
+        let Some(end) = memchr::memmem::find(text.after(data_start).as_bytes(), b"\nend").map(|i| data_start + i) else { break };
+        let block_end = (end + 4).min(text.len());
+        found.push(UuFile { name: name.to_owned(), block: start..block_end, data: data_start..end });
+        at = block_end;
+    }
+    found
+}
+
+fn next_begin(text: &str, from: usize) -> Option<usize> {
+    if from == 0 && text.starts_with("begin ") {
+        return Some(0);
+    }
+    let from = from.saturating_sub(1);
+    memchr::memmem::find(text.after(from).as_bytes(), b"\nbegin ").map(|i| from + i + 1)
+}
+
+/// Text of text/enriched and text/richtext (RFC 1896): the commands go.
+pub(super) fn enriched(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut dropped = 0u32;
+    while let Some(i) = rest.find('<') {
+        if dropped == 0 {
+            out.push_str(rest.before(i));
+        }
+        rest = rest.after(i);
+        if let Some(after) = rest.strip_prefix("<<") {
+            out.push('<');
+            rest = after;
+            continue;
+        }
+        let Some(end) = rest.find('>') else { break };
+        match rest.before(end).trim_start_matches('<').to_ascii_lowercase().as_str() {
+            "param" => dropped += 1,
+            "/param" => dropped = dropped.saturating_sub(1),
+            "nl" | "np" => out.push('\n'),
+            _ => {}
+        }
+        rest = rest.after(end + 1);
+    }
+    if dropped == 0 {
+        out.push_str(rest);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plain_text_is_shown_unless_it_says_less() {
+        let plain = vec![Piece::plain("Hello there, see you on Monday".into())];
+        let html = vec![Piece::from_html("<p>Hello there, see you on <b>Monday</b></p>".into())];
+        let (pieces, differs) = choose(vec![plain, html.clone()]);
+        assert_eq!((pieces[0].text.as_str(), differs), ("Hello there, see you on Monday", false));
+        assert!(pieces[0].html.is_some());
+        let stub = vec![Piece::plain("Your client shows no html".into())];
+        let (pieces, differs) = choose(vec![stub, html]);
+        assert_eq!((pieces[0].text.as_str(), differs), ("Hello there, see you on Monday", true));
+    }
+
+    #[test]
+    fn pieces_are_joined_in_order_in_both_forms() {
+        let body = join(vec![Piece::from_html("<p>one</p>".into()), Piece::plain("two <3".into())]);
+        assert_eq!(body.text, "one\n\ntwo <3");
+        assert_eq!(body.html.unwrap(), "<p>one</p>\n<div>two &lt;3</div>\n");
+    }
+
+    #[test]
+    fn flowed_lines_are_joined() {
+        assert_eq!(unflow("one \ntwo\n> q \n> r\n-- \nme", false), "one two\n> q r\n-- \nme");
+        assert_eq!(unflow("one \ntwo", true), "onetwo");
+        assert_eq!(unflow("\n\na", false), "\n\na");
+    }
+
+    #[test]
+    fn line_ends_are_made_one() {
+        assert_eq!(plain_lines("a\r\nb\rc\r\r\nd\0e\n".into()), ("a\nb\nc\nde".to_owned(), true));
+    }
+
+    #[test]
+    fn uuencoded_files_are_found_and_prose_is_not() {
+        let text = "see\nbegin 644 a.txt\n#0V%T\n`\nend\nbye";
+        let files = uuencoded_files(text);
+        assert_eq!((files[0].name.as_str(), &text[files[0].data.clone()]), ("a.txt", "#0V%T\n`"));
+        assert_eq!(format!("{}{}", &text[..files[0].block.start], &text[files[0].block.end..]), "see\n\nbye");
+        assert!(uuencoded_files("we begin 100 things\nbegin 644 words\nto the end\nend").is_empty());
+    }
+
+    #[test]
+    fn enriched_text_loses_its_commands() {
+        assert_eq!(enriched("<bold>a</bold> <<b <color><param>red</param>c</color>"), "a <b c");
+    }
+}

@@ -1,0 +1,414 @@
+//! Header fields from raw bytes (RFC 5322 section 2.2), as broken as they come.
+//!
+//! Handles: blank lines, a BOM or an mbox line before the first field; blanks before the colon;
+//! fields that are indented by mistake; lines that are no field; a missing blank line before the
+//! body; folding without a blank; bare CR and NUL.
+//!
+//! # Failure
+//! None. Every byte belongs to a field, to the body, or is noted as a repair. Linear time.
+
+use super::repair::{self, Repairs};
+use super::span::Span;
+use memchr::memchr;
+use std::borrow::Cow;
+
+/// How lines end in a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineEnds {
+    /// LF, with or without CRs before it.
+    Lf,
+    /// Bare CR throughout (old Macs): there is no LF in the mail.
+    Cr,
+}
+
+impl LineEnds {
+    /// Looks at the whole mail once.
+    pub(super) fn of(raw: &[u8]) -> Self {
+        if memchr(b'\n', raw).is_none() && memchr(b'\r', raw).is_some() { Self::Cr } else { Self::Lf }
+    }
+
+    /// The byte that ends a line.
+    pub(super) const fn byte(self) -> u8 {
+        match self {
+            Self::Lf => b'\n',
+            Self::Cr => b'\r',
+        }
+    }
+
+    /// The line that begins at `at`: its content, and where the next one begins.
+    pub(super) fn line(self, raw: &[u8], at: usize) -> (&[u8], usize) {
+        let rest = raw.after(at);
+        let (content, next) = match memchr(self.byte(), rest) {
+            Some(i) => (rest.before(i), at + i + 1),
+            None => (rest, raw.len()),
+        };
+        let mut content = content;
+        while let Some(shorter) = content.strip_suffix(b"\r") {
+            content = shorter;
+        }
+        (content, next)
+    }
+}
+
+/// One field as it stands in the mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Field<'a> {
+    /// The name, ASCII.
+    pub(super) name: &'a str,
+    /// Everything behind the colon, folded as it came.
+    pub(super) value: &'a [u8],
+}
+
+/// The header of a mail or a part.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fields<'a> {
+    pub(super) list: Vec<Field<'a>>,
+    /// Where the body begins.
+    pub(super) end: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// The first field of this name that has a value, else the first of this name.
+    pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
+        let mut named = self.list.iter().filter(|f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value);
+        let first = named.next()?;
+        if first.trim_ascii().is_empty() { named.find(|v| !v.trim_ascii().is_empty()).or(Some(first)) } else { Some(first) }
+    }
+
+    /// Every field of this name.
+    pub(super) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'a [u8]> + 's {
+        self.list.iter().filter(move |f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value)
+    }
+}
+
+/// Fields a mail is made of: what tells a header line from prose when the form is broken.
+const KNOWN: &[&str] = &[
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "subject",
+    "date",
+    "sender",
+    "reply-to",
+    "message-id",
+    "in-reply-to",
+    "references",
+    "received",
+    "return-path",
+    "delivered-to",
+    "mime-version",
+    "content-type",
+    "content-transfer-encoding",
+    "content-disposition",
+    "content-id",
+    "content-description",
+    "content-language",
+    "x-mailer",
+    "user-agent",
+    "x-priority",
+    "importance",
+    "precedence",
+    "list-id",
+    "list-unsubscribe",
+    "auto-submitted",
+    "dkim-signature",
+    "thread-topic",
+    "thread-index",
+    "errors-to",
+    "x-originating-ip",
+    "envelope-to",
+    "organization",
+    "comments",
+    "keywords",
+    "resent-from",
+    "resent-to",
+    "resent-date",
+    "x-mimeole",
+    "x-msmail-priority",
+    "disposition-notification-to",
+    "return-receipt-to",
+    "apparently-to",
+    "status",
+    "lines",
+];
+
+fn is_known(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(|n| KNOWN.iter().any(|k| k.eq_ignore_ascii_case(n)))
+}
+
+/// Splits a line at its colon: the name (RFC 5322 `ftext`, blanks before the colon allowed) and
+/// where the value begins.
+fn split_name(line: &[u8]) -> Option<(&str, usize)> {
+    let colon = memchr(b':', line.before(256))?;
+    let name = line.before(colon).trim_ascii_end();
+    if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+        return None;
+    }
+    // `http://…` at the start of a body is no field.
+    if line.after(colon).starts_with(b"://") && !is_known(name) {
+        return None;
+    }
+    Some((std::str::from_utf8(name).ok()?, colon + 1))
+}
+
+/// A known field that is indented, such as ` Subject: …` behind a Date: its name's place in the line.
+fn indented_field(line: &[u8]) -> Option<usize> {
+    let blanks = line.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let (name, value) = split_name(line.after(blanks))?;
+    let written_as_field = name.starts_with(|c: char| c.is_ascii_uppercase()) && is_known(name.as_bytes());
+    (written_as_field && line.after(blanks + value).starts_with(b" ")).then_some(blanks)
+}
+
+/// Fields whose own folded lines look like fields.
+fn holds_field_names(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("x-")
+        || name.starts_with("arc-")
+        || name.contains("signature")
+        || name.contains("results")
+        || name == "received"
+}
+
+/// Reads the header that begins at `start`. `is_delimiter` says whether a line is a boundary
+/// delimiter of an open multipart, which ends a header without a blank line.
+pub(super) fn read<'a>(
+    raw: &'a [u8],
+    start: usize,
+    ends: LineEnds,
+    fields_max: usize,
+    place: &str,
+    is_delimiter: &dyn Fn(&[u8]) -> bool,
+    repairs: &mut Repairs,
+) -> Fields<'a> {
+    let top = start == 0;
+    let mut at = if top { skip_before_first_field(raw, ends, repairs) } else { start };
+    let mut list: Vec<Field<'a>> = Vec::new();
+    let mut open: Option<(&'a str, usize)> = None; // the field being read: name, where its value begins
+    let mut value_end = at;
+    loop {
+        let line_start = at;
+        if line_start >= raw.len() {
+            break;
+        }
+        let (line, next) = ends.line(raw, at);
+        at = next;
+        if line.starts_with(b"--") && is_delimiter(line) {
+            at = line_start;
+            break;
+        }
+        if line.trim_ascii().is_empty() {
+            if !line.is_empty() && open.is_some() && continues(raw, next, ends) {
+                continue; // a folded line of blanks only
+            }
+            break;
+        }
+        let first = line.first().copied().unwrap_or_default();
+        let blank_first = matches!(first, b' ' | b'\t');
+        if blank_first
+            && open.is_some_and(|(name, _)| !holds_field_names(name))
+            && let Some(blanks) = indented_field(line)
+        {
+            repairs.note(repair::HEADER_INDENTED, place, "a known field begins with a blank; read as a field", 0.8);
+            close(&mut list, open.take(), raw, value_end, fields_max, place, repairs);
+            let line_at = line_start + blanks;
+            if let Some((name, value)) = split_name(raw.span(line_at, line_start + line.len())) {
+                open = Some((name, line_at + value));
+                value_end = line_start + line.len();
+            }
+            continue;
+        }
+        if blank_first && open.is_some() {
+            value_end = line_start + line.len();
+            continue;
+        }
+        let split = if blank_first { None } else { split_name(line) };
+        if let Some((name, value)) = split {
+            close(&mut list, open.take(), raw, value_end, fields_max, place, repairs);
+            open = Some((name, line_start + value));
+            value_end = line_start + line.len();
+            continue;
+        }
+        // No field, no continuation: junk between fields, or the body began without a blank line.
+        if !line.starts_with(b"--") && fields_follow(raw, next, ends) {
+            repairs.note(repair::HEADER_JUNK_LINE, place, "a line that is no field was taken into the field before it", 0.6);
+            if open.is_some() {
+                value_end = line_start + line.len();
+            }
+            continue;
+        }
+        if !list.is_empty() || open.is_some() {
+            repairs.note(repair::HEADER_NO_BLANK_LINE, place, "the body begins without a blank line before it", 0.8);
+        }
+        at = line_start;
+        break;
+    }
+    close(&mut list, open.take(), raw, value_end, fields_max, place, repairs);
+    Fields { list, end: at }
+}
+
+fn close<'a>(
+    list: &mut Vec<Field<'a>>,
+    open: Option<(&'a str, usize)>,
+    raw: &'a [u8],
+    value_end: usize,
+    fields_max: usize,
+    place: &str,
+    repairs: &mut Repairs,
+) {
+    let Some((name, value_start)) = open else { return };
+    if list.len() >= fields_max {
+        repairs.note(repair::HEADER_TOO_MANY, place, format!("only the first {fields_max} fields are read"), 1.0);
+        return;
+    }
+    list.push(Field { name, value: raw.span(value_start, value_end) });
+}
+
+/// Whether the line at `at` goes on with the header: a field or a continuation.
+fn continues(raw: &[u8], at: usize, ends: LineEnds) -> bool {
+    let (line, _) = ends.line(raw, at);
+    !line.trim_ascii().is_empty() && (matches!(line.first(), Some(b' ' | b'\t')) || split_name(line).is_some())
+}
+
+/// Whether one of the next three lines is a known field.
+fn fields_follow(raw: &[u8], mut at: usize, ends: LineEnds) -> bool {
+    for _ in 0..3 {
+        let (line, next) = ends.line(raw, at);
+        if line.trim_ascii().is_empty() || line.starts_with(b"--") {
+            return false;
+        }
+        if split_name(line).is_some_and(|(name, _)| is_known(name.as_bytes())) {
+            return true;
+        }
+        at = next;
+    }
+    false
+}
+
+/// What stands before the first field: BOM, blank lines, an mbox line.
+fn skip_before_first_field(raw: &[u8], ends: LineEnds, repairs: &mut Repairs) -> usize {
+    let mut at = 0;
+    if raw.starts_with(b"\xEF\xBB\xBF") {
+        repairs.note(repair::HEADER_BOM, "mail", "a byte order mark before the first field was dropped", 1.0);
+        at = 3;
+    }
+    let mut first = at;
+    loop {
+        let (line, next) = ends.line(raw, first);
+        if next <= first || !line.trim_ascii().is_empty() {
+            break;
+        }
+        first = next;
+    }
+    // A mail that is a body only may begin with blank lines too: they are skipped before a field alone.
+    if first > at {
+        let (line, _) = ends.line(raw, first);
+        if split_name(line.trim_ascii_start()).is_some_and(|(name, _)| is_known(name.as_bytes())) || line.starts_with(b"From ") {
+            repairs.note(repair::HEADER_LEADING_BLANK, "mail", "blank lines before the first field were skipped", 0.9);
+            at = first + line.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        }
+    }
+    let (line, next) = ends.line(raw, at);
+    if (line.starts_with(b"From ") || line.starts_with(b">From ")) && split_name(line).is_none() {
+        repairs.note(repair::HEADER_MBOX_LINE, "mail", "an mbox line before the first field was skipped", 1.0);
+        at = next;
+    }
+    at
+}
+
+/// A field's value on one line: line breaks and the blanks behind them become one blank, NULs go.
+pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
+    let value = value.trim_ascii();
+    if !value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+        return Cow::Borrowed(value);
+    }
+    let mut out = Vec::with_capacity(value.len());
+    let mut broke = false;
+    for &byte in value {
+        match byte {
+            b'\r' | b'\n' => broke = true,
+            0 => {}
+            b' ' | b'\t' if broke => {}
+            _ => {
+                if broke {
+                    while matches!(out.last(), Some(b' ' | b'\t')) {
+                        out.pop();
+                    }
+                    out.push(b' ');
+                    broke = false;
+                }
+                out.push(byte);
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(raw: &[u8]) -> (Vec<(String, String)>, String, Vec<&'static str>) {
+        let mut repairs = Repairs::default();
+        let read = read(raw, 0, LineEnds::of(raw), 100, "mail", &|_| false, &mut repairs);
+        let list =
+            read.list.iter().map(|f| (f.name.to_owned(), String::from_utf8(unfold(f.value).into_owned()).unwrap())).collect();
+        let codes = repairs.into_list().iter().map(|r| r.code).collect();
+        (list, String::from_utf8(raw.after(read.end).to_vec()).unwrap(), codes)
+    }
+
+    fn names(list: &[(String, String)]) -> Vec<&str> {
+        list.iter().map(|(n, _)| n.as_str()).collect()
+    }
+
+    #[test]
+    fn folded_fields_are_one_line() {
+        let (list, body, codes) = fields(b"Subject: a\r\n b\r\nTo : x@y.example\r\n\r\nbody");
+        assert_eq!(list, [("Subject".to_owned(), "a b".to_owned()), ("To".to_owned(), "x@y.example".to_owned())]);
+        assert_eq!((body.as_str(), codes.len()), ("body", 0));
+    }
+
+    #[test]
+    fn the_first_line_that_is_no_field_begins_the_body() {
+        let (list, body, codes) = fields(b"Subject: a\nHello there\nmore\n");
+        assert_eq!(names(&list), ["Subject"]);
+        assert_eq!(body, "Hello there\nmore\n");
+        assert_eq!(codes, [repair::HEADER_NO_BLANK_LINE]);
+    }
+
+    #[test]
+    fn a_line_between_fields_belongs_to_the_field_before_it() {
+        let (list, body, codes) = fields(b"Subject: a long\nsubject\nFrom: a@b.example\n\nbody");
+        assert_eq!(list.first().map(|(_, v)| v.as_str()), Some("a long subject"));
+        assert_eq!((names(&list), body.as_str()), (vec!["Subject", "From"], "body"));
+        assert_eq!(codes, [repair::HEADER_JUNK_LINE]);
+    }
+
+    #[test]
+    fn an_indented_known_field_is_a_field() {
+        let (list, _, codes) = fields(b"Date: Tue, 1 Jan 2030 00:00:00 +0000\n Subject: hi\n\n");
+        assert_eq!(names(&list), ["Date", "Subject"]);
+        assert_eq!(codes, [repair::HEADER_INDENTED]);
+    }
+
+    #[test]
+    fn what_stands_before_the_first_field_is_skipped() {
+        for raw in ["\n\nFrom: a@b.example\n\nx", "From me Tue\nFrom: a@b.example\n\nx", "\u{feff}From: a@b.example\n\nx"] {
+            let (list, body, codes) = fields(raw.as_bytes());
+            assert_eq!((names(&list), body.as_str(), codes.len()), (vec!["From"], "x", 1), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn bare_cr_ends_lines_where_there_is_no_lf() {
+        let (list, body, _) = fields(b"From: a@b.example\rSubject: x\r\rbody\r");
+        assert_eq!((names(&list), body.as_str()), (vec!["From", "Subject"], "body\r"));
+    }
+
+    #[test]
+    fn a_mail_without_a_header_is_all_body() {
+        let (list, body, codes) = fields(b"Just words, nothing else\nhttp://example.com/ is no field\n");
+        assert!(list.is_empty() && codes.is_empty());
+        assert!(body.starts_with("Just"));
+    }
+}

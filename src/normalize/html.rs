@@ -1,0 +1,467 @@
+//! Html to text: every word a client would show, in order, with its blocks as lines.
+//!
+//! Works on html5ever's tokens without a tree, so that it is linear in time and constant in depth
+//! whatever is nested in what. `style`, `script` and `title` are dropped; links keep their target
+//! (`text <url>`), images their alternative text; quoted blocks of known clients are marked, so
+//! that `quote` can fold them.
+//!
+//! # Failure
+//! None: broken html gives its words, as in a browser.
+
+use html5ever::tendril::StrTendril;
+use html5ever::tokenizer::states::RawKind;
+use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use std::cell::RefCell;
+use std::ops::Range;
+
+/// Open elements that are remembered (for quotes and lists); deeper ones are read as inline.
+const OPEN_MAX: usize = 1_000;
+
+/// Text of a html document.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Converted {
+    pub(super) text: String,
+    /// Ranges of `text` that the html marks as quoted.
+    pub(super) quotes: Vec<Range<usize>>,
+}
+
+/// Converts.
+pub(super) fn to_text(html: &str) -> Converted {
+    let sink = Sink { state: RefCell::new(State { out: String::with_capacity(html.len() / 2), ..State::default() }) };
+    let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
+    let input = BufferQueue::default();
+    input.push_back(StrTendril::from_slice(html));
+    let _ = tokenizer.feed(&input);
+    tokenizer.end();
+    tokenizer.sink.state.into_inner().finish()
+}
+
+/// What is done around an element's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Block,
+    Paragraph,
+    Pre,
+    Item,
+    List { ordered: bool },
+    Quote,
+}
+
+#[derive(Default)]
+struct State {
+    out: String,
+    /// Line breaks owed before the next word: 0, 1 or 2.
+    breaks: u8,
+    /// A blank is owed before the next word.
+    blank: bool,
+    /// Tabs owed between the cells of a row.
+    cell: bool,
+    /// Inside a script, style or title, until its end tag.
+    dropped: Option<&'static str>,
+    pre: u32,
+    open: Vec<(html5ever::LocalName, Open, usize)>,
+    counters: Vec<u32>,
+    link: Option<(String, usize)>,
+    quotes: Vec<Range<usize>>,
+    /// From here on everything is quoted (Outlook marks only the beginning).
+    rest_quoted: Option<usize>,
+}
+
+struct Sink {
+    state: RefCell<State>,
+}
+
+impl TokenSink for Sink {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+        let mut state = self.state.borrow_mut();
+        match token {
+            Token::CharacterTokens(text) => state.text(&text),
+            Token::TagToken(tag) => match tag.kind {
+                TagKind::StartTag => return state.start(&tag),
+                TagKind::EndTag => state.end(&tag),
+            },
+            _ => {}
+        }
+        TokenSinkResult::Continue
+    }
+}
+
+fn block(name: &str) -> Option<Open> {
+    Some(match name {
+        "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "dl" | "figure" => Open::Paragraph,
+        "div" | "table" | "tr" | "tbody" | "thead" | "tfoot" | "section" | "article" | "header" | "footer" | "nav" | "main"
+        | "aside" | "center" | "form" | "fieldset" | "address" | "dt" | "dd" | "caption" | "body" | "html" | "details"
+        | "summary" | "title-bar" | "option" | "legend" | "figcaption" | "marquee" => Open::Block,
+        "pre" | "listing" | "xmp" | "plaintext" => Open::Pre,
+        "li" => Open::Item,
+        "ul" | "menu" | "dir" => Open::List { ordered: false },
+        "ol" => Open::List { ordered: true },
+        "blockquote" => Open::Quote,
+        _ => return None,
+    })
+}
+
+fn attribute<'t>(tag: &'t Tag, name: &str) -> Option<&'t str> {
+    tag.attrs.iter().find(|a| &*a.name.local == name).map(|a| &*a.value)
+}
+
+/// The marks of clients around what they quote.
+fn quotes_below(tag: &Tag) -> bool {
+    let class = attribute(tag, "class").unwrap_or_default();
+    let id = attribute(tag, "id").unwrap_or_default();
+    class.split_ascii_whitespace().any(|c| {
+        matches!(
+            c,
+            "gmail_quote"
+                | "gmail_quote_container"
+                | "gmail_extra"
+                | "yahoo_quoted"
+                | "protonmail_quote"
+                | "zmail_extra"
+                | "moz-cite-prefix"
+                | "tutanota_quote"
+                | "quote-container"
+        )
+    }) || id.starts_with("yahoo_quoted")
+        || matches!(
+            id,
+            "OLK_SRC_BODY_SECTION" | "mail-editor-reference-message-container" | "replySplit" | "divtagdefaultwrapper-quote"
+        )
+}
+
+/// The marks of clients before what they quote, which ends with the mail.
+fn quotes_after(tag: &Tag) -> bool {
+    let id = attribute(tag, "id").unwrap_or_default();
+    if matches!(id, "appendonsend" | "divRplyFwdMsg" | "stopSpelling" | "x_divRplyFwdMsg" | "x_appendonsend") {
+        return true;
+    }
+    // Outlook: a div with nothing but a line above it.
+    attribute(tag, "style").is_some_and(|s| {
+        let s: String = s.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
+        (s.contains("border-top:solid#b5c4df1.0pt") || s.contains("border-top:solid#e1e1e11.0pt")) && s.contains("padding:3.0pt")
+    })
+}
+
+impl State {
+    fn start(&mut self, tag: &Tag) -> TokenSinkResult<()> {
+        let name: &str = &tag.name;
+        if self.dropped.is_some() {
+            return TokenSinkResult::Continue;
+        }
+        match name {
+            "script" | "style" | "title" if !tag.self_closing || name != "title" => {
+                self.dropped = Some(match name {
+                    "script" => "script",
+                    "style" => "style",
+                    _ => "title",
+                });
+                return TokenSinkResult::RawData(match name {
+                    "script" => RawKind::ScriptData,
+                    "style" => RawKind::Rawtext,
+                    _ => RawKind::Rcdata,
+                });
+            }
+            "textarea" => return TokenSinkResult::RawData(RawKind::Rcdata),
+            "br" => self.line_break(),
+            "hr" => {
+                self.breaks = self.breaks.max(1);
+                self.word("---");
+                self.breaks = self.breaks.max(1);
+            }
+            "img" => {
+                if let Some(alt) = attribute(tag, "alt").map(str::trim).filter(|a| !a.is_empty() && !is_file_name(a)) {
+                    let alt = format!("[{}]", alt.split_whitespace().collect::<Vec<_>>().join(" "));
+                    self.word(&alt);
+                }
+            }
+            "td" | "th" => self.cell = true,
+            "a" => {
+                self.close_link();
+                if let Some(href) = attribute(tag, "href") {
+                    self.link = Some((href.trim().to_owned(), self.out.len()));
+                }
+            }
+            "input" => {
+                if let Some(value) =
+                    attribute(tag, "value").filter(|_| attribute(tag, "type").is_some_and(|t| matches!(t, "submit" | "button")))
+                {
+                    let value = format!("[{}]", value.trim());
+                    self.word(&value);
+                }
+            }
+            _ => {}
+        }
+        if self.rest_quoted.is_none() && matches!(name, "div" | "span" | "hr" | "a" | "td") && quotes_after(tag) {
+            self.rest_quoted = Some(self.out.len());
+        }
+        let kind = match block(name) {
+            Some(_) | None if matches!(name, "div" | "span" | "table") && quotes_below(tag) => Some(Open::Quote),
+            other => other,
+        };
+        let Some(kind) = kind else { return TokenSinkResult::Continue };
+        self.breaks = self.breaks.max(match kind {
+            Open::Paragraph | Open::Quote => 2,
+            Open::List { .. } if self.counters.is_empty() => 2,
+            _ => 1,
+        });
+        self.cell = false;
+        match kind {
+            Open::Pre => self.pre += 1,
+            Open::List { .. } => self.counters.push(0),
+            Open::Item => self.item(),
+            _ => {}
+        }
+        if self.open.len() < OPEN_MAX {
+            self.open.push((tag.name.clone(), kind, self.out.len()));
+        } else if kind == Open::Pre {
+            self.pre -= 1;
+        }
+        TokenSinkResult::Continue
+    }
+
+    fn end(&mut self, tag: &Tag) {
+        let name: &str = &tag.name;
+        if let Some(dropped) = self.dropped {
+            if dropped == name {
+                self.dropped = None;
+            }
+            return;
+        }
+        match name {
+            "a" => self.close_link(),
+            "td" | "th" => self.cell = true,
+            "p" if !self.open.iter().rev().take(64).any(|o| o.0 == tag.name) => self.breaks = self.breaks.max(2),
+            _ => {}
+        }
+        // The nearest open element of this name; what was left open inside it is closed with it.
+        let Some(at) = self.open.iter().rev().take(64).position(|o| o.0 == tag.name).map(|i| self.open.len() - 1 - i) else {
+            return;
+        };
+        // A stray end tag must not close a quote around it.
+        let inner_quote = self.open.iter().skip(at + 1).any(|o| o.1 == Open::Quote);
+        if inner_quote && !matches!(name, "blockquote" | "body" | "html" | "table" | "div") {
+            return;
+        }
+        while self.open.len() > at {
+            self.close_innermost();
+        }
+    }
+
+    fn close_innermost(&mut self) {
+        let Some((_, kind, start)) = self.open.pop() else { return };
+        self.breaks = self.breaks.max(match kind {
+            Open::Paragraph | Open::Quote => 2,
+            Open::List { .. } if self.counters.len() <= 1 => 2,
+            _ => 1,
+        });
+        self.cell = false;
+        match kind {
+            Open::Pre => self.pre = self.pre.saturating_sub(1),
+            Open::List { .. } => {
+                self.counters.pop();
+            }
+            Open::Quote if self.out.len() > start => self.quotes.push(start..self.out.len()),
+            _ => {}
+        }
+    }
+
+    fn item(&mut self) {
+        let ordered = self.open.iter().rev().take(64).find_map(|o| match o.1 {
+            Open::List { ordered } => Some(ordered),
+            _ => None,
+        });
+        let depth = self.counters.len().min(8);
+        let mark = match (ordered, self.counters.last_mut()) {
+            (Some(true), Some(n)) => {
+                *n += 1;
+                format!("{n}. ")
+            }
+            _ => "- ".to_owned(),
+        };
+        self.settle();
+        for _ in 1..depth {
+            self.out.push_str("  ");
+        }
+        self.out.push_str(&mark);
+        self.blank = false;
+    }
+
+    fn line_break(&mut self) {
+        self.settle_blocks();
+        self.out.push('\n');
+        self.blank = false;
+        self.cell = false;
+    }
+
+    /// Writes the line breaks that are owed.
+    fn settle_blocks(&mut self) {
+        if self.breaks == 0 {
+            return;
+        }
+        while self.out.ends_with([' ', '\t']) {
+            self.out.pop();
+        }
+        if !self.out.is_empty() {
+            let have = self.out.bytes().rev().take_while(|b| *b == b'\n').count();
+            for _ in have..usize::from(self.breaks) {
+                self.out.push('\n');
+            }
+        }
+        self.breaks = 0;
+        self.blank = false;
+        self.cell = false;
+    }
+
+    fn settle(&mut self) {
+        self.settle_blocks();
+        let at_start = self.out.is_empty() || self.out.ends_with('\n');
+        if self.cell && !at_start {
+            self.out.push('\t');
+        } else if self.blank && !at_start && !self.out.ends_with([' ', '\t']) {
+            self.out.push(' ');
+        }
+        self.cell = false;
+        self.blank = false;
+    }
+
+    fn word(&mut self, word: &str) {
+        self.settle();
+        self.out.push_str(word);
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.dropped.is_some() {
+            return;
+        }
+        if self.pre > 0 {
+            for (i, line) in text.split('\n').enumerate() {
+                if i > 0 {
+                    self.line_break();
+                }
+                let line = line.trim_end_matches('\r');
+                if !line.is_empty() {
+                    self.word(line);
+                }
+            }
+            return;
+        }
+        let mut rest = text;
+        loop {
+            let trimmed = rest.trim_start_matches(is_blank);
+            if trimmed.len() < rest.len() {
+                self.blank = true;
+            }
+            if trimmed.is_empty() {
+                return;
+            }
+            let end = trimmed.find(is_blank).unwrap_or(trimmed.len());
+            let (word, after) = trimmed.split_at(end);
+            self.settle();
+            self.out.push_str(word);
+            rest = after;
+        }
+    }
+
+    /// `text <url>`, where the text does not already say where it leads.
+    fn close_link(&mut self) {
+        let Some((href, start)) = self.link.take() else { return };
+        let shown = self.out.get(start..).unwrap_or_default().trim();
+        let lower = href.get(..8).unwrap_or(&href).to_ascii_lowercase();
+        let target = href.trim_start_matches("mailto:").trim_start_matches("http://").trim_start_matches("https://");
+        let target = target.trim_end_matches('/');
+        let useful = lower.starts_with("http:") || lower.starts_with("https:") || lower.starts_with("mailto:");
+        if !useful || target.is_empty() || shown.is_empty() || shown.contains(target) || href.len() > 2048 {
+            return;
+        }
+        let href = href.strip_prefix("mailto:").unwrap_or(&href).replace(char::is_whitespace, "");
+        self.blank = false;
+        self.out.push_str(" <");
+        self.out.push_str(&href);
+        self.out.push('>');
+    }
+
+    fn finish(mut self) -> Converted {
+        self.close_link();
+        while !self.open.is_empty() {
+            self.close_innermost();
+        }
+        let end = self.out.trim_end().len();
+        if let Some(start) = self.rest_quoted.filter(|s| *s < end) {
+            self.quotes.push(start..end);
+        }
+        self.out.truncate(end);
+        let mut quotes: Vec<Range<usize>> =
+            self.quotes.into_iter().map(|r| r.start.min(end)..r.end.min(end)).filter(|r| !r.is_empty()).collect();
+        quotes.sort_by_key(|r| (r.start, std::cmp::Reverse(r.end)));
+        // Outermost only: a quote in a quote is folded with it.
+        let mut outer: Vec<Range<usize>> = Vec::new();
+        for quote in quotes {
+            if outer.last().is_none_or(|o| quote.start >= o.end) {
+                outer.push(quote);
+            }
+        }
+        Converted { text: self.out, quotes: outer }
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{c}' | '\u{a0}' | '\u{feff}' | '\u{200b}')
+}
+
+fn is_file_name(alt: &str) -> bool {
+    let lower = alt.to_ascii_lowercase();
+    [".png", ".jpg", ".jpeg", ".gif", ".bmp", ".svg", ".webp"].iter().any(|e| lower.ends_with(e)) && !alt.contains(' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(html: &str) -> String {
+        to_text(html).text
+    }
+
+    #[test]
+    fn blocks_are_lines_and_blanks_collapse() {
+        assert_eq!(text("<p>One\n  two</p><p>three</p>"), "One two\n\nthree");
+        assert_eq!(text("a<br>b<br><br>c"), "a\nb\n\nc");
+        assert_eq!(text("<div>a</div><div>b <b>bold</b>ly</div>"), "a\nb boldly");
+        assert_eq!(text("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>"), "a\tb\nc");
+        assert_eq!(text("<ul><li>a</li><li>b</li></ul><ol><li>c<li>d</ol>"), "- a\n- b\n\n1. c\n2. d");
+        assert_eq!(text("<pre>a\n  b</pre>"), "a\n  b");
+    }
+
+    #[test]
+    fn words_are_never_lost() {
+        assert_eq!(text("no tags at all &amp; &eacute;"), "no tags at all & é");
+        assert_eq!(text("<head><title>t</title><style>s{}</style>left open<body>words"), "left open\nwords");
+        assert_eq!(text("a<script>var x = '<p>';</script>b"), "ab");
+        assert_eq!(text("<p>a<p>b</div></p>c"), "a\n\nb\n\nc");
+        assert_eq!(text("1 < 2 and <notatag>x"), "1 < 2 and x");
+    }
+
+    #[test]
+    fn links_keep_their_target() {
+        assert_eq!(text("<a href='https://example.com/x'>here</a>."), "here <https://example.com/x>.");
+        assert_eq!(text("<a href='https://example.com/'>example.com</a>"), "example.com");
+        assert_eq!(text("<a href='mailto:a@b.example'>a@b.example</a>"), "a@b.example");
+        assert_eq!(text("<a href='javascript:x()'>y</a>"), "y");
+    }
+
+    #[test]
+    fn marked_quotes_are_ranges() {
+        let c = to_text("<p>new</p><blockquote type=cite><p>old</p><blockquote>older</blockquote></blockquote><p>end</p>");
+        assert_eq!(c.quotes.len(), 1);
+        assert_eq!(c.text.get(c.quotes[0].clone()).unwrap().trim(), "old\n\nolder");
+        let c = to_text("answer<div id=divRplyFwdMsg>From: x</div><p>old</p>");
+        assert_eq!(c.text.get(c.quotes[0].clone()).unwrap().trim(), "From: x\n\nold");
+    }
+
+    #[test]
+    fn depth_costs_nothing() {
+        let deep = "<div><b>".repeat(100_000) + "x";
+        assert_eq!(text(&deep), "x");
+    }
+}

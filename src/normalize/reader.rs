@@ -1,0 +1,423 @@
+//! From the tree of parts to what is shown and what is attached.
+//!
+//! # Failure
+//! None. A wrapper that can't be opened (S/MIME, TNEF) stays an attachment.
+
+use super::attachment;
+use super::body::{self, Piece};
+use super::charset;
+use super::encoded_word;
+use super::header;
+use super::html;
+use super::parameter::{self, Parameterised};
+use super::repair::{self, Repairs};
+use super::smime;
+use super::span::{Span, shorten};
+use super::structure::{self, Part, Tree};
+use super::tnef;
+use super::transfer::{self, Decoded, TransferEncoding};
+use crate::limits::Limits;
+use crate::mail::{Attachment, ReportPart};
+use std::borrow::Cow;
+
+/// Wrappers within wrappers that are opened: a signed mail in a winmail.dat in a signed mail.
+const UNWRAP_MAX: usize = 4;
+/// More of a text than this that is not base64 means the label is wrong.
+const NOT_BASE64: f32 = 0.15;
+
+/// Gathers what the parts hold.
+pub(super) struct Reader<'r> {
+    limits: &'r Limits,
+    pub(super) repairs: &'r mut Repairs,
+    /// Charset of the body, for text that names none.
+    pub(super) hint: Option<Vec<u8>>,
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) report_parts: Vec<ReportPart>,
+    pub(super) part_types: Vec<String>,
+    /// Bodies found in wrappers, shown if they say something new.
+    pub(super) spare: Vec<Piece>,
+    /// Subject of a wrapped message, where the mail itself has none.
+    pub(super) spare_subject: Option<String>,
+    next_number: u32,
+    want: Option<u32>,
+    pub(super) wanted: Option<Vec<u8>>,
+    depth: usize,
+}
+
+impl<'r> Reader<'r> {
+    /// `want`: the number of an attachment whose bytes are to be kept.
+    pub(super) fn new(limits: &'r Limits, repairs: &'r mut Repairs, want: Option<u32>) -> Self {
+        Reader {
+            limits,
+            repairs,
+            hint: None,
+            attachments: Vec::new(),
+            report_parts: Vec::new(),
+            part_types: Vec::new(),
+            spare: Vec::new(),
+            spare_subject: None,
+            next_number: 0,
+            want,
+            wanted: None,
+            depth: 0,
+        }
+    }
+
+    /// Reads a whole tree; the pieces are what is shown, in order.
+    pub(super) fn tree(&mut self, tree: &Tree<'_>) -> Vec<Piece> {
+        if self.hint.is_none() {
+            self.hint = body_charset(tree);
+        }
+        for part in &tree.parts {
+            if self.part_types.len() < self.limits.parts_max {
+                self.part_types.push(part.content_type.value.clone());
+            }
+        }
+        if tree.parts.is_empty() { Vec::new() } else { self.part(tree, 0, true) }
+    }
+
+    /// Depth is bounded by the walk (`Limits::nesting_max`).
+    fn part(&mut self, tree: &Tree<'_>, index: usize, may_show: bool) -> Vec<Piece> {
+        let Some(part) = tree.parts.get(index) else { return Vec::new() };
+        if !part.is_multipart() {
+            return self.leaf(part, index == 0, may_show);
+        }
+        let children = part.children.as_slice();
+        match part.content_type.value.as_str() {
+            "multipart/alternative" => {
+                let alternatives = children.iter().map(|c| self.part(tree, *c, may_show)).collect();
+                let (chosen, differs) = body::choose(alternatives);
+                if differs {
+                    let place = part.place();
+                    self.repairs.note(repair::ALTERNATIVE_DIFFERS, &place, "the plain text lacks most words of the html", 0.7);
+                }
+                chosen
+            }
+            "multipart/related" => {
+                // The root is shown; what it refers to is not text of its own, save a text without an id.
+                let root = related_root(tree, part);
+                let mut shown = Vec::new();
+                for (i, child) in children.iter().enumerate() {
+                    let referred = i != root && tree.parts.get(*child).is_some_and(|p| p.fields.get("Content-ID").is_some());
+                    shown.extend(self.part(tree, *child, may_show && !referred));
+                }
+                shown
+            }
+            _ => children.iter().flat_map(|c| self.part(tree, *c, may_show)).collect(),
+        }
+    }
+
+    fn leaf(&mut self, part: &Part<'_>, is_root: bool, may_show: bool) -> Vec<Piece> {
+        let number = self.number();
+        let place = if part.path.is_empty() { "part 1".to_owned() } else { part.place() };
+        let disposition = self.disposition(part, &place);
+        let name = self.name(part, disposition.as_ref());
+        let is_attachment = disposition.as_ref().is_some_and(|d| d.value.starts_with("attach"));
+        let kind = self.kind(part, name.as_deref());
+        let decoded = self.decoded(part, &place);
+        let bytes: &[u8] = &decoded.bytes;
+
+        self.report(part, &kind, bytes);
+        if let Some(pieces) = self.unwrapped(&kind, name.as_deref(), bytes, &place) {
+            return pieces;
+        }
+        let is_text = matches!(kind.as_str(), "text/plain" | "text/html" | "text/enriched" | "text/richtext" | "text/x-amp-html");
+        let shows = is_text && may_show && (is_root || !is_attachment) && !(name.is_some() && looks_binary(bytes));
+        if !shows {
+            self.attach(part, kind, name, bytes, number);
+            return Vec::new();
+        }
+        // A text that is shown and has a file's name is both.
+        if let Some(name) = name.filter(|_| !is_root || is_attachment) {
+            let content_id = content_id(part);
+            self.file(name, &kind, bytes, content_id, number);
+        }
+        self.text(part, &kind, &decoded, &place)
+    }
+
+    fn number(&mut self) -> u32 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    /// The type by its label; by its name or its bytes where there is no usable label.
+    fn kind(&mut self, part: &Part<'_>, name: Option<&str>) -> String {
+        let value = part.content_type.value.as_str();
+        if !part.type_given && value == "text/plain" {
+            if name.is_some() && part.fields.get("Content-Disposition").is_some() {
+                return "application/octet-stream".to_owned();
+            }
+            if structure::looks_like_html(part.body.before(1024)) {
+                return "text/html".to_owned();
+            }
+        }
+        value.to_owned()
+    }
+
+    fn disposition(&mut self, part: &Part<'_>, place: &str) -> Option<Parameterised> {
+        let value = header::unfold(part.fields.get("Content-Disposition")?);
+        Some(parameter::read(&value, self.hint.as_deref(), place, self.repairs))
+    }
+
+    /// Content-Disposition's `filename`, else Content-Type's `name`, cleaned.
+    fn name(&mut self, part: &Part<'_>, disposition: Option<&Parameterised>) -> Option<String> {
+        let by_disposition = disposition.and_then(|d| d.get("filename").or_else(|| d.get("name")));
+        let by_type = part.content_type.get("name").or_else(|| part.content_type.get("filename"));
+        [by_disposition, by_type].into_iter().flatten().map(attachment::clean_name).find(|n| !n.is_empty())
+    }
+
+    fn decoded<'p>(&mut self, part: &Part<'p>, place: &str) -> Decoded<'p> {
+        let encoding = part.fields.get("Content-Transfer-Encoding").map(header::unfold);
+        let encoding = encoding.map_or(TransferEncoding::Identity, |v| TransferEncoding::read(&v));
+        let as_is = Decoded { bytes: Cow::Borrowed(part.body), tail: b"", flaws: 0 };
+        let decoded = match encoding {
+            TransferEncoding::Identity => return as_is,
+            TransferEncoding::Unknown => {
+                self.repairs.note(repair::TRANSFER_UNKNOWN, place, "the bytes were taken as they are", 0.8);
+                return as_is;
+            }
+            TransferEncoding::Base64 if transfer::not_base64(part.body) > NOT_BASE64 => {
+                self.repairs.note(repair::TRANSFER_MISLABELLED, place, "not base64; the bytes were taken as they are", 0.8);
+                return as_is;
+            }
+            TransferEncoding::Base64 => transfer::base64(part.body),
+            TransferEncoding::QuotedPrintable => transfer::quoted_printable(part.body),
+            TransferEncoding::Uuencode => transfer::uuencoded(part.body),
+        };
+        if !decoded.tail.is_empty() {
+            self.repairs.note(repair::TRANSFER_TRAILING_TEXT, place, "text follows the end of base64", 0.8);
+        }
+        if decoded.flaws > 0 {
+            self.repairs.note(repair::TRANSFER_MALFORMED, place, format!("{} bytes do not belong", decoded.flaws), 0.8);
+        }
+        decoded
+    }
+
+    /// A text part as a piece, and the files within it.
+    fn text(&mut self, part: &Part<'_>, kind: &str, decoded: &Decoded<'_>, place: &str) -> Vec<Piece> {
+        let bytes: &[u8] = &decoded.bytes;
+        let is_html = matches!(kind, "text/html" | "text/x-amp-html");
+        let named = part.content_type.get("charset").map(str::as_bytes);
+        let meta = if named.is_none() && is_html { html_charset(bytes) } else { None };
+        let found = charset::decode(bytes, named.or(meta), self.hint.as_deref());
+        if let Some((code, detail, confidence)) = found.repair {
+            self.repairs.note(code, place, detail, confidence);
+        }
+        let (mut text, had_nul) = body::plain_lines(found.text);
+        if had_nul {
+            self.repairs.note(repair::TEXT_NUL, place, "NUL bytes were dropped", 0.9);
+        }
+        if !decoded.tail.is_empty() {
+            let tail = charset::decode(decoded.tail, None, None).text;
+            if is_html {
+                text.push_str("\n<pre>");
+                text.push_str(&tail.replace('&', "&amp;").replace('<', "&lt;"));
+                text.push_str("</pre>");
+            } else {
+                text.push_str("\n\n");
+                text.push_str(&body::plain_lines(tail).0);
+            }
+        }
+        if is_html {
+            return vec![Piece::from_html(text)];
+        }
+        if kind != "text/plain" {
+            return vec![Piece::plain(body::enriched(&text))];
+        }
+        if part.content_type.get("format").is_some_and(|f| f.eq_ignore_ascii_case("flowed")) {
+            let delsp = part.content_type.get("delsp").is_some_and(|d| d.eq_ignore_ascii_case("yes"));
+            text = body::unflow(&text, delsp);
+        }
+        // Html that is labelled text/plain is shown as html by every client that sniffs.
+        if structure::looks_like_html(text.before(text.floor_char_boundary(1024)).as_bytes()) && text.contains("</") {
+            return vec![Piece::from_html(text)];
+        }
+        let files = body::uuencoded_files(&text);
+        if files.is_empty() {
+            return vec![Piece::plain(text)];
+        }
+        let mut left = String::with_capacity(text.len());
+        let mut at = 0;
+        for file in files {
+            left.push_str(text.span(at, file.block.start));
+            at = file.block.end;
+            let data = transfer::uuencoded(text.span(file.data.start, file.data.end).as_bytes());
+            let number = self.number();
+            let name = attachment::clean_name(&file.name);
+            self.repairs.note(repair::UUENCODED_FILE, place, "a uuencoded file was taken out of the text", 0.9);
+            self.file(name, "application/octet-stream", &data.bytes, None, number);
+        }
+        left.push_str(text.after(at));
+        vec![Piece::plain(left)]
+    }
+
+    /// Files a part as an attachment.
+    fn attach(&mut self, part: &Part<'_>, kind: String, name: Option<String>, bytes: &[u8], number: u32) {
+        let id = content_id(part);
+        let name = name.unwrap_or_else(|| {
+            let by_subject =
+                if matches!(kind.as_str(), "message/rfc822" | "message/global") { self.nested_subject(bytes) } else { None };
+            by_subject.unwrap_or_else(|| attachment::made_up_name(&kind, self.attachments.len() + 1))
+        });
+        self.file(name, &kind, bytes, id, number);
+    }
+
+    fn file(&mut self, name: String, kind: &str, bytes: &[u8], content_id: Option<String>, number: u32) {
+        if self.want == Some(number) {
+            self.wanted = Some(bytes.to_vec());
+        }
+        let name = if name.is_empty() { attachment::made_up_name(kind, self.attachments.len() + 1) } else { name };
+        self.attachments.push(attachment::describe(name, kind, bytes, content_id, number));
+    }
+
+    /// The subject of a nested mail, as a file name.
+    fn nested_subject(&mut self, bytes: &[u8]) -> Option<String> {
+        let head = bytes.before(32 << 10);
+        let ends = header::LineEnds::of(head);
+        let mut aside = Repairs::default();
+        let fields = header::read(head, 0, ends, 200, "", &|_| false, &mut aside);
+        let subject = encoded_word::decode(&header::unfold(fields.get("Subject")?), self.hint.as_deref(), "", &mut aside);
+        let name = attachment::clean_name(&subject.replace(['/', '\\', ':'], "_"));
+        (!name.is_empty()).then(|| format!("{}.eml", shorten(&name, 120).trim_end()))
+    }
+
+    /// Keeps what a machine wrote about another mail, for `classify`.
+    fn report(&mut self, part: &Part<'_>, kind: &str, bytes: &[u8]) {
+        let is_report = matches!(
+            kind,
+            "message/delivery-status"
+                | "message/global-delivery-status"
+                | "message/feedback-report"
+                | "message/disposition-notification"
+                | "message/global-disposition-notification"
+                | "text/rfc822-headers"
+                | "text/rfc822-header"
+                | "message/global-headers"
+                | "message/rfc822"
+                | "message/global"
+        );
+        if !is_report || self.report_parts.len() >= 100 {
+            return;
+        }
+        let max = self.limits.report_part_bytes_max;
+        let text =
+            charset::decode(bytes.before(max), part.content_type.get("charset").map(str::as_bytes), self.hint.as_deref()).text;
+        let (mut text, _) = body::plain_lines(text);
+        text.truncate(shorten(&text, max).len());
+        self.report_parts.push(ReportPart { content_type: kind.to_owned(), text });
+    }
+
+    /// Opens what is a mail in a wrapper. `None`: it is none, or it can't be opened.
+    fn unwrapped(&mut self, kind: &str, name: Option<&str>, bytes: &[u8], place: &str) -> Option<Vec<Piece>> {
+        if self.depth >= UNWRAP_MAX {
+            return None;
+        }
+        if matches!(kind, "application/ms-tnef" | "application/vnd.ms-tnef")
+            || (tnef::is_tnef(bytes) && kind.starts_with("application/"))
+        {
+            return self.tnef(bytes, place);
+        }
+        let is_smime = matches!(kind, "application/pkcs7-mime" | "application/x-pkcs7-mime")
+            || (kind == "application/octet-stream" && name.is_some_and(|n| n.to_ascii_lowercase().ends_with(".p7m")));
+        if is_smime {
+            let content = smime::signed_content(bytes)?;
+            self.repairs.note(
+                repair::SMIME_UNWRAPPED,
+                place,
+                "a signed-data wrapper was opened; the signature was not checked",
+                1.0,
+            );
+            self.depth += 1;
+            let tree = structure::walk(&content, self.limits, self.repairs);
+            let pieces = self.tree(&tree);
+            self.depth -= 1;
+            return Some(pieces);
+        }
+        None
+    }
+
+    fn tnef(&mut self, bytes: &[u8], place: &str) -> Option<Vec<Piece>> {
+        let read = tnef::read(bytes)?;
+        self.repairs.note(repair::TNEF_UNPACKED, place, "a winmail.dat was unpacked", 1.0);
+        if read.damaged {
+            self.repairs.note(repair::TNEF_DAMAGED, place, "it is damaged; what could be read was read", 0.7);
+        }
+        self.tnef_message(read);
+        Some(Vec::new())
+    }
+
+    fn tnef_message(&mut self, message: tnef::Message) {
+        if let Some(html) = message.html {
+            self.spare.push(Piece::from_html(html));
+        } else if let Some(text) = message.text.filter(|t| !t.trim().is_empty()) {
+            self.spare.push(Piece::plain(body::plain_lines(text.into()).0));
+        }
+        if self.spare_subject.is_none() {
+            self.spare_subject = message.subject;
+        }
+        for file in message.files {
+            if let Some(nested) = file.message {
+                if self.depth < UNWRAP_MAX {
+                    self.depth += 1;
+                    self.tnef_message(*nested);
+                    self.depth -= 1;
+                }
+                continue;
+            }
+            let number = self.number();
+            let kind = file.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+            let name = attachment::clean_name(&file.name);
+            self.file(name, &kind, &file.bytes, file.content_id, number);
+        }
+    }
+}
+
+/// Content-ID without brackets.
+fn content_id(part: &Part<'_>) -> Option<String> {
+    let value = header::unfold(part.fields.get("Content-ID")?);
+    let text = charset::decode(&value, None, None).text;
+    let id = text.trim().trim_start_matches('<').trim_end_matches('>').trim();
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+/// Which child of a multipart/related is its root: `start`, else the first.
+fn related_root(tree: &Tree<'_>, part: &Part<'_>) -> usize {
+    let Some(start) = part.content_type.get("start") else { return 0 };
+    let start = start.trim().trim_start_matches('<').trim_end_matches('>');
+    part.children.iter().position(|c| tree.parts.get(*c).and_then(content_id).is_some_and(|id| id == start)).unwrap_or(0)
+}
+
+/// The first charset named for a text in the mail.
+fn body_charset(tree: &Tree<'_>) -> Option<Vec<u8>> {
+    tree.parts
+        .iter()
+        .filter(|p| p.content_type.value.starts_with("text/"))
+        .filter_map(|p| p.content_type.get("charset"))
+        .find(|c| charset::is_telling(c.as_bytes()))
+        .map(|c| c.as_bytes().to_vec())
+}
+
+/// The charset that html names in a `meta`.
+fn html_charset(bytes: &[u8]) -> Option<&[u8]> {
+    let head = bytes.before(2048);
+    let lower = head.to_ascii_lowercase();
+    let at = memchr::memmem::find(&lower, b"charset=")? + 8;
+    let rest = head.after(at);
+    let rest = rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest);
+    let end =
+        rest.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':' | b'.'))).unwrap_or(rest.len());
+    Some(rest.before(end)).filter(|c| !c.is_empty())
+}
+
+/// A file whose bytes are no text, whatever its label says.
+fn looks_binary(bytes: &[u8]) -> bool {
+    let sample = bytes.before(1024);
+    let strange = sample.iter().filter(|b| matches!(b, 0..=8 | 14..=26 | 28..=31)).count();
+    strange * 20 > sample.len() && !sample.starts_with(b"\xff\xfe") && !sample.starts_with(b"\xfe\xff")
+}
+
+/// Text of html, for callers outside of a mail.
+pub(super) fn html_text(source: &str) -> String {
+    html::to_text(source).text
+}

@@ -1,0 +1,206 @@
+//! Html that is safe to show: an allow-list of elements and attributes, nothing loaded from elsewhere.
+//!
+//! # Failure
+//! None. Html that is nested deeper or has more tags than a person writes comes back as its text
+//! in a `pre`, because a tree of it costs more than linear time.
+//!
+//! # Trust
+//! None in the input. The output has no script, style, form or frame, and refers to nothing that
+//! is loaded without a click: images only by `cid:` (the mail's own parts) or `data:`.
+
+use ammonia::{Builder, UrlRelative};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+/// Open elements at one place, by a count of tags that does not know about tags left open by habit.
+const DEPTH_MAX: usize = 500;
+/// Tags of one document.
+const TAGS_MAX: usize = 200_000;
+
+/// Elements that may stay.
+pub const ELEMENTS: &[&str] = &[
+    "a",
+    "abbr",
+    "address",
+    "b",
+    "bdi",
+    "bdo",
+    "big",
+    "blockquote",
+    "br",
+    "caption",
+    "center",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "del",
+    "details",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "mark",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "samp",
+    "small",
+    "span",
+    "strike",
+    "strong",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "time",
+    "tr",
+    "tt",
+    "u",
+    "ul",
+    "var",
+    "wbr",
+];
+
+/// Attributes that may stay on any element.
+pub const GENERIC_ATTRIBUTES: &[&str] = &["align", "dir", "lang", "title", "valign"];
+
+const ATTRIBUTES: &[(&str, &[&str])] = &[
+    ("a", &["href"]),
+    ("img", &["src", "alt", "width", "height"]),
+    ("table", &["border", "cellpadding", "cellspacing", "width", "bgcolor"]),
+    ("td", &["colspan", "rowspan", "width", "bgcolor", "nowrap"]),
+    ("th", &["colspan", "rowspan", "width", "bgcolor", "nowrap"]),
+    ("tr", &["bgcolor"]),
+    ("font", &["color", "face", "size"]),
+    ("ol", &["start", "type"]),
+    ("blockquote", &["type"]),
+    ("col", &["span", "width"]),
+    ("time", &["datetime"]),
+];
+
+static BUILDER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::empty();
+    let attributes: HashMap<&str, HashSet<&str>> =
+        ATTRIBUTES.iter().map(|(element, names)| (*element, names.iter().copied().collect())).collect();
+    builder
+        .tags(ELEMENTS.iter().copied().collect())
+        .clean_content_tags(HashSet::from(["script", "style", "title", "template", "noembed", "noframes"]))
+        .generic_attributes(GENERIC_ATTRIBUTES.iter().copied().collect())
+        .tag_attributes(attributes)
+        .url_schemes(HashSet::from(["http", "https", "mailto", "tel", "cid", "data"]))
+        .url_relative(UrlRelative::Deny)
+        .link_rel(Some("noopener noreferrer nofollow"))
+        .strip_comments(true)
+        .attribute_filter(|element, attribute, value| match (element, attribute) {
+            ("img", "src") => is_own_image(value).then(|| Cow::Borrowed(value)),
+            (_, "href") => is_link(value).then(|| Cow::Borrowed(value)),
+            _ => Some(Cow::Borrowed(value)),
+        });
+    builder
+});
+
+fn has_scheme(value: &str, scheme: &str) -> bool {
+    value.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme))
+}
+
+fn is_own_image(value: &str) -> bool {
+    let value = value.trim();
+    has_scheme(value, "cid:")
+        || ["png", "jpeg", "jpg", "gif", "webp"].iter().any(|t| has_scheme(value, &format!("data:image/{t};base64,")))
+}
+
+fn is_link(value: &str) -> bool {
+    let value = value.trim();
+    ["http:", "https:", "mailto:", "tel:"].iter().any(|s| has_scheme(value, s))
+}
+
+/// Makes html safe to show.
+#[must_use]
+pub fn sanitize(html: &str) -> String {
+    if is_bearable(html) {
+        return BUILDER.clean(html).to_string();
+    }
+    let text = super::html::to_text(html).text;
+    format!("<pre>{}</pre>", ammonia::clean_text(&text))
+}
+
+/// Counts tags without a tree: cheap and linear.
+fn is_bearable(html: &str) -> bool {
+    let bytes = html.as_bytes();
+    let (mut depth, mut tags) = (0usize, 0usize);
+    for at in memchr::memchr_iter(b'<', bytes) {
+        match bytes.get(at + 1) {
+            Some(b'/') => depth = depth.saturating_sub(1),
+            Some(c) if c.is_ascii_alphabetic() => {
+                tags += 1;
+                let name = bytes.get(at + 1..).unwrap_or_default();
+                let end = name.iter().take(12).position(|b| !b.is_ascii_alphanumeric()).unwrap_or(0);
+                let name = name.get(..end).unwrap_or_default().to_ascii_lowercase();
+                let is_void = matches!(
+                    name.as_slice(),
+                    b"br" | b"img" | b"hr" | b"meta" | b"link" | b"input" | b"col" | b"wbr" | b"li" | b"p" | b"td" | b"tr"
+                );
+                depth += usize::from(!is_void);
+            }
+            _ => {}
+        }
+        if depth > DEPTH_MAX || tags > TAGS_MAX {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_loaded_from_elsewhere() {
+        let html = "<img src='https://t.example/p.gif'><img src=cid:a@b><img src='data:image/svg+xml;base64,x'>\
+            <div style='background:url(https://t.example/x)'>t</div><table background='https://t.example/b'><tr><td>x</td></tr></table>\
+            <link rel=stylesheet href='https://t.example/s.css'><iframe src='https://t.example'></iframe>";
+        let out = sanitize(html);
+        assert!(!out.contains("t.example") && !out.contains("svg"), "{out}");
+        assert!(out.contains("src=\"cid:a@b\""), "{out}");
+    }
+
+    #[test]
+    fn scripts_and_handlers_go_and_words_stay() {
+        let out =
+            sanitize("<p onclick='x()'>Hi <a href='javascript:x()'>there</a></p><script>bad()</script><form><b>q</b></form>");
+        assert_eq!(out, "<p>Hi <a rel=\"noopener noreferrer nofollow\">there</a></p><b>q</b>");
+    }
+
+    #[test]
+    fn a_bomb_becomes_text() {
+        let out = sanitize(&("<b>".repeat(5_000) + "x"));
+        assert_eq!(out, "<pre>x</pre>");
+    }
+}

@@ -1,0 +1,69 @@
+//! Slicing that cannot fail: what is out of range is empty.
+//!
+//! # Failure
+//! None. The reader works on hostile bytes; an offset that is wrong by one must cost a word, not
+//! the mail.
+
+/// Total slicing of bytes.
+pub(super) trait Span {
+    /// `self[start..end]`, empty where that is not a range of `self`.
+    fn span(&self, start: usize, end: usize) -> &Self;
+    /// `self[start..]`, empty beyond the end.
+    fn after(&self, start: usize) -> &Self;
+    /// `self[..end]`, all of it beyond the end.
+    fn before(&self, end: usize) -> &Self;
+}
+
+impl Span for [u8] {
+    fn span(&self, start: usize, end: usize) -> &[u8] {
+        self.get(start..end).unwrap_or_default()
+    }
+    fn after(&self, start: usize) -> &[u8] {
+        self.get(start..).unwrap_or_default()
+    }
+    fn before(&self, end: usize) -> &[u8] {
+        self.get(..end).unwrap_or(self)
+    }
+}
+
+impl Span for str {
+    fn span(&self, start: usize, end: usize) -> &str {
+        self.get(start..end).unwrap_or_default()
+    }
+    fn after(&self, start: usize) -> &str {
+        self.get(start..).unwrap_or_default()
+    }
+    fn before(&self, end: usize) -> &str {
+        self.get(..end).unwrap_or(self)
+    }
+}
+
+/// The longest start of `text` that has at most `max` bytes and ends on a character boundary.
+pub(super) fn shorten(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    text.before(text.floor_char_boundary(max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_range_is_empty() {
+        let bytes: &[u8] = b"abc";
+        assert_eq!(bytes.span(1, 2), b"b");
+        assert_eq!(bytes.span(2, 1), b"");
+        assert_eq!(bytes.span(2, 9), b"");
+        assert_eq!(bytes.after(9), b"");
+        assert_eq!(bytes.before(9), b"abc");
+        assert_eq!("é".span(0, 1), "");
+    }
+
+    #[test]
+    fn a_text_is_shortened_on_a_character_boundary() {
+        assert_eq!(shorten("aé", 2), "a");
+        assert_eq!(shorten("aé", 3), "aé");
+    }
+}

@@ -1,0 +1,282 @@
+//! Content-Transfer-Encoding: base64, quoted-printable and uuencode, read leniently.
+//!
+//! # Failure
+//! None. Bytes that do not belong into the encoding are skipped (base64) or taken literally
+//! (quoted-printable), and [`Decoded::flaws`] counts them. Time is linear.
+
+use super::span::Span;
+use memchr::{memchr, memchr2};
+use std::borrow::Cow;
+
+/// What came out of a decoder.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Decoded<'a> {
+    /// The decoded bytes.
+    pub(super) bytes: Cow<'a, [u8]>,
+    /// Plain text that follows the end of the encoded data (a footer that a list has appended).
+    pub(super) tail: &'a [u8],
+    /// Bytes that do not belong.
+    pub(super) flaws: usize,
+}
+
+/// The encodings that exist (RFC 2045, and uuencode from before it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TransferEncoding {
+    Identity,
+    Base64,
+    QuotedPrintable,
+    Uuencode,
+    Unknown,
+}
+
+impl TransferEncoding {
+    /// Reads the field's value; `None` in the field means 7bit.
+    pub(super) fn read(value: &[u8]) -> Self {
+        let word: Vec<u8> = value
+            .iter()
+            .copied()
+            .skip_while(|b| b.is_ascii_whitespace() || *b == b'"' || *b == b'\'')
+            .take_while(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_')
+            .map(|b| b.to_ascii_lowercase())
+            .collect();
+        match word.as_slice() {
+            b"" | b"7bit" | b"8bit" | b"binary" | b"7-bit" | b"8-bit" | b"7bits" | b"8bits" | b"none" => Self::Identity,
+            b"base64" | b"base-64" | b"x-base64" | b"b" => Self::Base64,
+            b"quoted-printable" | b"quotedprintable" | b"quoted" | b"qp" | b"q" | b"quoted_printable" | b"quoted-printeable" => {
+                Self::QuotedPrintable
+            }
+            b"x-uuencode" | b"uuencode" | b"x-uue" | b"uue" | b"x-uu" => Self::Uuencode,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+const SKIP: u8 = 0xff;
+const PAD: u8 = 0xfe;
+const SPACE: u8 = 0xfd;
+
+const BASE64: [u8; 256] = {
+    let mut table = [SKIP; 256];
+    let mut i = 0;
+    while i < 256 {
+        #[allow(clippy::indexing_slicing)] // i < 256 by the loop
+        {
+            table[i] = match i as u8 {
+                c @ b'A'..=b'Z' => c - b'A',
+                c @ b'a'..=b'z' => c - b'a' + 26,
+                c @ b'0'..=b'9' => c - b'0' + 52,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
+                b'=' => PAD,
+                b' ' | b'\t' | b'\r' | b'\n' => SPACE,
+                _ => SKIP,
+            };
+        }
+        i += 1;
+    }
+    table
+};
+
+fn sextet(byte: u8) -> u8 {
+    BASE64.get(usize::from(byte)).copied().unwrap_or(SKIP)
+}
+
+/// Decodes base64. Several padded runs in one body are decoded one after the other. A line with
+/// bytes of prose after the padding ends the data: it and what follows is the tail.
+pub(super) fn base64(input: &[u8]) -> Decoded<'_> {
+    let mut out = Vec::with_capacity(input.len() / 4 * 3 + 3);
+    let mut held: u32 = 0;
+    let mut count = 0;
+    let mut flaws = 0;
+    let mut padded = false;
+    let mut tail: &[u8] = b"";
+    let mut at = 0;
+    while let Some(&byte) = input.get(at) {
+        let value = sextet(byte);
+        if value < 64 {
+            if padded && is_prose(input, at) {
+                tail = input.after(at);
+                break;
+            }
+            padded = false;
+            held = held << 6 | u32::from(value);
+            count += 1;
+            if count == 4 {
+                let [_, a, b, c] = held.to_be_bytes();
+                out.extend_from_slice(&[a, b, c]);
+                held = 0;
+                count = 0;
+            }
+        } else if value == PAD {
+            flush(&mut out, &mut held, &mut count);
+            padded = true;
+        } else if value == SKIP {
+            if padded && is_prose(input, at) {
+                tail = input.after(at);
+                break;
+            }
+            flaws += 1;
+        }
+        at += 1;
+    }
+    flush(&mut out, &mut held, &mut count);
+    Decoded { bytes: Cow::Owned(out), tail: tail.trim_ascii(), flaws }
+}
+
+fn flush(out: &mut Vec<u8>, held: &mut u32, count: &mut u32) {
+    let [_, _, high, low] = held.to_be_bytes();
+    match *count {
+        2 => out.push(((u16::from_be_bytes([high, low])) >> 4) as u8),
+        3 => {
+            let [_, a, b, c] = (*held << 6).to_be_bytes();
+            let _ = c;
+            out.extend_from_slice(&[a, b]);
+        }
+        _ => {}
+    }
+    *held = 0;
+    *count = 0;
+}
+
+/// Whether the line that begins at `at` has a blank between words or a byte base64 never has.
+fn is_prose(input: &[u8], at: usize) -> bool {
+    let rest = input.after(at);
+    let line = rest.before(memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()).min(256)).trim_ascii();
+    !line.is_empty() && line.iter().any(|b| matches!(sextet(*b), SKIP | SPACE))
+        || line.starts_with(b"--")
+        || line.starts_with(b"__")
+}
+
+/// How much of `input` can't be base64: 0.0 (all of it can) to 1.0. Looks at the first 4 KiB.
+pub(super) fn not_base64(input: &[u8]) -> f32 {
+    let sample = input.trim_ascii().before(4096);
+    if sample.is_empty() {
+        return 0.0;
+    }
+    let strange = sample.iter().filter(|b| matches!(**b, b' ' | b'\t') || sextet(**b) == SKIP).count();
+    strange as f32 / sample.len() as f32
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// Reads two hexadecimal digits at the start of `bytes`.
+pub(super) fn hex_pair(bytes: &[u8]) -> Option<u8> {
+    match bytes {
+        [a, b, ..] => Some(hex(*a)? << 4 | hex(*b)?),
+        _ => None,
+    }
+}
+
+/// Decodes quoted-printable. A stray `=` is taken literally.
+pub(super) fn quoted_printable(input: &[u8]) -> Decoded<'_> {
+    if memchr(b'=', input).is_none() {
+        return Decoded { bytes: Cow::Borrowed(input), tail: b"", flaws: 0 };
+    }
+    let mut out = Vec::with_capacity(input.len());
+    let mut flaws = 0;
+    let mut rest = input;
+    while let Some(i) = memchr(b'=', rest) {
+        out.extend_from_slice(rest.before(i));
+        let after = rest.after(i + 1);
+        if let Some(byte) = hex_pair(after) {
+            out.push(byte);
+            rest = after.after(2);
+            continue;
+        }
+        let blanks = after.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        let line_end = after.after(blanks);
+        rest = match line_end {
+            [b'\r', b'\n', ..] => line_end.after(2),
+            [b'\r' | b'\n', ..] => line_end.after(1),
+            [] => b"",
+            _ => {
+                flaws += 1;
+                out.push(b'=');
+                after
+            }
+        };
+    }
+    out.extend_from_slice(rest);
+    Decoded { bytes: Cow::Owned(out), tail: b"", flaws }
+}
+
+/// Decodes the lines of a uuencoded file: what stands between `begin` and `end`, exclusive.
+/// A line that is none ends it.
+pub(super) fn uuencoded(input: &[u8]) -> Decoded<'_> {
+    let mut out = Vec::with_capacity(input.len() / 4 * 3);
+    let mut flaws = 0;
+    for line in input.split(|b| *b == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Some((&first, data)) = line.split_first() else { continue };
+        if line.starts_with(b"begin ") {
+            continue;
+        }
+        if line == b"end" {
+            break;
+        }
+        let length = usize::from(first.wrapping_sub(b' ') & 0x3f);
+        if !(b' '..=b'`').contains(&first) {
+            flaws += line.len();
+            continue;
+        }
+        let start = out.len();
+        for four in data.chunks(4) {
+            let value = |i: usize| u32::from(four.get(i).copied().unwrap_or(b' ').wrapping_sub(b' ') & 0x3f);
+            let [_, a, b, c] = (value(0) << 18 | value(1) << 12 | value(2) << 6 | value(3)).to_be_bytes();
+            out.extend_from_slice(&[a, b, c]);
+        }
+        if out.len() - start < length {
+            flaws += 1;
+        }
+        out.truncate(start + length.min(out.len() - start));
+    }
+    Decoded { bytes: Cow::Owned(out), tail: b"", flaws }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(d: &Decoded<'_>) -> String {
+        String::from_utf8(d.bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn base64_skips_what_does_not_belong() {
+        assert_eq!(text(&base64(b"SGV*sbG8=\r\n")), "Hello");
+        assert_eq!(text(&base64(b"SGVsbG8")), "Hello");
+        assert_eq!(text(&base64(b"SGVsbA")), "Hell");
+        assert_eq!(base64(b"A").bytes.len(), 0);
+    }
+
+    #[test]
+    fn base64_goes_on_after_padding() {
+        assert_eq!(text(&base64(b"SGVsbG8=IHdvcmxk\r\n")), "Hello world");
+    }
+
+    #[test]
+    fn a_footer_after_base64_is_the_tail() {
+        let d = base64(b"SGVsbG8=\r\n____\r\nList mailing list\r\n");
+        assert_eq!(text(&d), "Hello");
+        assert_eq!(d.tail, b"____\r\nList mailing list");
+    }
+
+    #[test]
+    fn quoted_printable_takes_a_stray_equals_sign_literally() {
+        assert_eq!(text(&quoted_printable(b"a=3Db=3db = c= \r\nd=")), "a=b=b = cd");
+        assert_eq!(quoted_printable(b"1=Z").flaws, 1);
+    }
+
+    #[test]
+    fn uuencode_decodes_its_lines() {
+        assert_eq!(text(&uuencoded(b"begin 644 x\n#0V%T\n`\nend\n")), "Cat");
+        assert_eq!(text(&uuencoded(b"%2&5L;&\\\n`\n")), "Hello");
+    }
+}
