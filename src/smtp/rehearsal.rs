@@ -22,6 +22,10 @@ pub struct Stage {
     pub may_xclient: bool,
     /// STARTTLS is offered (and always succeeds).
     pub starttls: bool,
+    /// There are relays that may log in (with the password `secret`).
+    pub relays: bool,
+    /// The session is encrypted from its beginning.
+    pub tls: bool,
     /// Limits in force.
     pub limits: Limits,
     /// Who gets mail.
@@ -36,6 +40,8 @@ impl Default for Stage {
             lmtp: false,
             may_xclient: false,
             starttls: false,
+            relays: false,
+            tls: false,
             limits: Limits::default(),
             mailboxes: vec!["u@example.test".into(), "v@example.test".into(), "postmaster@example.test".into()],
             refusal: None,
@@ -81,10 +87,10 @@ impl Rehearsal {
             hostname: "mx.test".into(),
             limits: Arc::new(stage.limits.clone()),
             starttls: stage.starttls,
-            auth: false,
+            auth: stage.relays,
             tally: Arc::new(Tally::new(metrics)),
         };
-        let peer = Peer { ip: None, may_xclient: stage.may_xclient, tls: None };
+        let peer = Peer { ip: None, may_xclient: stage.may_xclient, tls: stage.tls.then(|| "TLSv1.3 rehearsed".into()) };
         let mut session = Session::new(Arc::new(rules), peer, "rehearsal".into());
         let mut output = Vec::new();
         session.greet(&mut output);
@@ -126,7 +132,10 @@ impl Rehearsal {
                     pos = self.input.len();
                     self.session.tls_established("TLSv1.3 rehearsed".into());
                 }
-                Event::Check(credentials) => self.session.checked(credentials.name, Ok(false), &mut self.output),
+                Event::Check(credentials) => {
+                    let right = credentials.password == "secret";
+                    self.session.checked(credentials.name, Ok(right), &mut self.output);
+                }
                 Event::Close => {
                     self.closed = true;
                     pos = self.input.len();
@@ -149,7 +158,7 @@ pub fn fuzz_session(data: &[u8]) {
         Limits { message_bytes_max: 600, command_bytes_max: 120, recipients_max: 3, errors_max: 6, ..Limits::default() };
     limits.transactions_max = 4;
     // STARTTLS is left out: it drops what came in the same packets, so there the split matters on purpose.
-    let stage = Stage { limits, lmtp: seed & 1 == 1, may_xclient: seed & 2 == 2, ..Stage::default() };
+    let stage = Stage { limits, lmtp: seed & 1 == 1, may_xclient: seed & 2 == 2, relays: true, tls: true, ..Stage::default() };
     let mut whole = Rehearsal::new(&stage);
     whole.receive(input);
     for most in [1, 2 + usize::from(seed >> 2) % 60] {

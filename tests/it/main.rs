@@ -11,6 +11,7 @@ mod journal_histories;
 mod mailin_faults;
 mod normalize_properties;
 mod peers;
+mod reception;
 mod send_import;
 mod store_both;
 mod threading_order;
