@@ -171,7 +171,7 @@ impl Attacher {
 
     /// Marks mails done and takes them out of the flight.
     fn done(&self, jobs: &[Job]) {
-        let positions: Vec<Position> = jobs.iter().filter(|j| j.release.is_none()).map(|j| j.position).collect();
+        let positions: Vec<Position> = jobs.iter().map(|j| j.position).collect();
         if let Err(error) = self.shared.journal.mark_done(&positions) {
             self.shared.metrics.journal_errors.get_or_create(&[("kind", "marks")]).inc();
             tracing::error!(%error, "marks can't be written: these mails are looked at again after a restart");

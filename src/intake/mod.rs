@@ -20,6 +20,7 @@ mod budget;
 mod feeder;
 mod flight;
 mod lanes;
+pub mod ledger;
 mod queue;
 mod reading;
 mod releases;

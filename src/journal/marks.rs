@@ -158,10 +158,9 @@ impl MarkState {
                     offsets.insert(at, p.offset);
                 }
             }
+            // Also of a mail that is done: staff may have released it, and it may crash its reader again.
             Mark::Attempt(p, n) => {
-                if !self.is_done(p) {
-                    self.attempts.insert(p, n);
-                }
+                self.attempts.insert(p, n);
             }
             Mark::AllDone(s) => {
                 self.attempts.retain(|p, _| p.segment != s);

@@ -80,6 +80,18 @@ struct Inner {
     unfinished: Mutex<Position>,
 }
 
+/// Makes a small file durable under its name, whole or not at all, readable by its owner only: for the
+/// other things that live in the data folder.
+///
+/// # Errors
+/// The disk; the file is as it was before.
+pub fn write_durably(path: &std::path::Path, content: &[u8]) -> std::io::Result<()> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
+        return Err(std::io::Error::from(std::io::ErrorKind::InvalidInput));
+    };
+    disk::write_durably(&RealDisk, dir, name, content).map(drop)
+}
+
 impl Journal {
     /// Opens or makes a journal and recovers it: an unfinished record at the end is cut off, every
     /// acknowledged one is kept. Holds a lock on the folder; a second writer is refused.
@@ -224,6 +236,15 @@ impl Journal {
     /// The disk.
     pub fn retire_segments(&self, older_than_us: i64, may_go: &mut dyn FnMut(u32) -> bool) -> Result<Vec<u32>, Error> {
         retention::retire(&self.0.shared, older_than_us, may_go)
+    }
+
+    /// Why mail can't be written right now, in words for an operator; `None` when it can. Asks the disk for its free space.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        if self.0.jobs.is_closed() {
+            return Some(Error::Closed.to_string());
+        }
+        large::check_free(&self.0.shared.folder, self.0.shared.limits.disk_free_bytes_min).err().map(|e| e.to_string())
     }
 
     /// Ends the writer after what waits is written, and gives up the folder. Waits for it. Appends
