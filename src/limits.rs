@@ -45,6 +45,11 @@ pub const PARTICIPANTS_MAX: usize = 2_000;
 /// SQLite allows 32,766, and larger statements cost memory in every connection without being faster.
 pub const STATEMENT_ROWS_MAX: usize = 64;
 
+/// `tidegate import`: bytes of mails read that are not in the journal yet.
+pub const IMPORT_MEMORY_BYTES_MAX: usize = 64 << 20;
+/// `tidegate import`: mails listed that nobody gets; the rest is counted.
+pub const IMPORT_PROBLEMS_LISTED: usize = 20;
+
 /// The limits in force.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {

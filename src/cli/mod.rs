@@ -13,6 +13,7 @@ mod database;
 mod import;
 mod journal;
 mod ledger;
+mod line_ends;
 mod mailbox;
 mod mails;
 mod migrate;

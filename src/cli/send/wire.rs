@@ -1,13 +1,12 @@
 //! A mail's bytes as they go over the wire.
 //!
-//! A file whose lines end in LF is sent with CRLF, for that is how mail travels; every other file
-//! is sent to the byte: bare CR, bare LF, NUL and lines of any length are what a gateway has to
-//! stand, so they are not mended here. What a copy adds (an id, so that it can be found again) is
+//! A file is sent to the byte, LF files with CRLF (see `line_ends`). What a copy adds (an id, so that it can be found again) is
 //! put in while sending, so that one mail can be sent many times without being copied.
 //!
 //! # Trust
 //! The bytes may be anything, the empty mail included.
 
+use crate::cli::line_ends::as_travelled;
 use std::sync::Arc;
 
 /// One mail, ready to be sent any number of times.
@@ -41,7 +40,7 @@ pub(super) struct Stamp {
 impl Wire {
     /// Looks at a mail once.
     pub(super) fn new(name: &str, raw: Vec<u8>) -> Wire {
-        let bytes = if ends_lines_with_lf(&raw) { with_crlf(&raw) } else { raw };
+        let bytes = as_travelled(raw);
         let header = &bytes[..header_len(&bytes)];
         Wire {
             name: name.into(),
@@ -127,30 +126,6 @@ fn stuff_dots(plain: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&plain[done..]);
 }
 
-/// The first line ending tells what kind of file it is. One that begins with CRLF and has bare LF
-/// further down is odd on purpose.
-fn ends_lines_with_lf(raw: &[u8]) -> bool {
-    match memchr::memchr(b'\n', raw) {
-        Some(0) => true,
-        Some(at) => raw[at - 1] != b'\r',
-        None => false,
-    }
-}
-
-fn with_crlf(raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len() + raw.len() / 32 + 16);
-    let mut done = 0;
-    for at in memchr::memchr_iter(b'\n', raw) {
-        if at == 0 || raw[at - 1] != b'\r' {
-            out.extend_from_slice(&raw[done..at]);
-            out.push(b'\r');
-            done = at;
-        }
-    }
-    out.extend_from_slice(&raw[done..]);
-    out
-}
-
 fn is_binary(bytes: &[u8]) -> bool {
     memchr::memchr_iter(b'\n', bytes).any(|at| at == 0 || bytes[at - 1] != b'\r')
         || memchr::memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1) != Some(&b'\n'))
@@ -185,23 +160,6 @@ mod tests {
         let mut out = Vec::new();
         Wire::new("t", raw.to_vec()).write_data(stamp, &mut out);
         String::from_utf8(out).unwrap()
-    }
-
-    fn whole(raw: &[u8]) -> Vec<u8> {
-        Wire::new("t", raw.to_vec()).pieces(&Stamp::default()).iter().flat_map(|p| p.to_vec()).collect()
-    }
-
-    #[test]
-    fn a_file_with_lf_travels_with_crlf() {
-        assert_eq!(whole(b"A: b\n\nc\n"), b"A: b\r\n\r\nc\r\n");
-        assert_eq!(whole(b"\nc\r\nd\n"), b"\r\nc\r\nd\r\n");
-    }
-
-    #[test]
-    fn a_file_with_crlf_travels_as_it_is() {
-        for odd in [&b"A: b\r\n\r\nbare\nlf and bare\rcr\0\r\n"[..], b"no end", b"", b"\r", b"a\r\nb\r"] {
-            assert_eq!(whole(odd), odd);
-        }
     }
 
     #[test]
