@@ -2,6 +2,7 @@
 //! real journal.
 
 mod api;
+mod browser;
 mod client;
 mod gateway;
 mod hooks;
