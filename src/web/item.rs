@@ -13,7 +13,7 @@ use super::reading::{self, ReadMail, Unreadable};
 use super::review::{self, reason_name, state_chip};
 use super::session::Staff;
 use super::{SharedApp, disposition, layout, proposal};
-use crate::mail::{Person, QuarantineId, UserId};
+use crate::mail::{Locator, Person, QuarantineId, UserId};
 use crate::store::{QuarantineItem, QuarantineState};
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -260,8 +260,7 @@ pub(super) async fn formatted(State(app): State<SharedApp>, _staff: Staff, Path(
 pub(super) async fn raw(State(app): State<SharedApp>, staff: Staff, Path(id): Path<String>) -> Result<Response, Problem> {
     let item = find(&app, &id).await?;
     app.state.store.note_access(item.organisation, &staff.actor(), "quarantine.raw", &item.id.to_string()).await?;
-    let (_, bytes) = reading::raw(&app, item.locator).await.map_err(could_not_read)?;
-    Ok(download("message/rfc822", &format!("{}.eml", item.locator.position), bytes))
+    raw_mail(&app, item.locator).await
 }
 
 /// An attachment, as a download. Audited.
@@ -283,10 +282,18 @@ pub(super) async fn attachment(
     Ok(download("application/octet-stream", &found.name, bytes.ok_or_else(|| Problem::not_found("attachment"))?))
 }
 
+/// A raw mail as a download, named by its place in the journal.
+pub(super) async fn raw_mail(app: &SharedApp, locator: Locator) -> Result<Response, Problem> {
+    let (length, body) = reading::raw(app, locator).await.map_err(could_not_read)?;
+    let mut response = download("message/rfc822", &format!("{}.eml", locator.position), body);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(response)
+}
+
 /// Bytes that a browser saves and never opens.
-pub(super) fn download(content_type: &str, name: &str, bytes: Vec<u8>) -> Response {
+pub(super) fn download(content_type: &str, name: &str, bytes: impl Into<Body>) -> Response {
     let content_type = HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    let mut response = Body::from(bytes).into_response();
+    let mut response = bytes.into().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment_named(name));
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));

@@ -15,10 +15,14 @@ use crate::journal::Entry;
 use crate::limits::Limits;
 use crate::mail::{Classification, Locator, NormalizedMail, Position};
 use crate::{classify, normalize};
+use axum::body::Body;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
+/// Bytes of a raw mail that are read from the disk at once.
+const CHUNK_BYTES: usize = 64 << 10;
 /// Bytes of a mail's header that a list reads.
 const GLIMPSE_BYTES_MAX: usize = 64 << 10;
 /// A list does not load bigger mails to show a subject.
@@ -58,34 +62,48 @@ pub(super) struct Glimpse {
     pub(super) subject: String,
 }
 
-/// The entry of a mail and its raw bytes.
-pub(super) async fn raw(app: &SharedApp, locator: Locator) -> Result<(Entry, Vec<u8>), Unreadable> {
+/// A raw mail, read from the journal as fast as it is taken; and its length.
+pub(super) async fn raw(app: &SharedApp, locator: Locator) -> Result<(u64, Body), Unreadable> {
     let reader = local(app, locator)?;
-    let load = move || -> Result<_, journal::Error> { Ok((reader.entry(locator.position)?, reader.body(locator.position)?)) };
-    match tokio::task::spawn_blocking(load).await {
-        Ok(loaded) => loaded.map_err(Unreadable::Journal),
-        Err(_) => Err(Unreadable::Panicked),
-    }
+    let opened = tokio::task::spawn_blocking(move || reader.stream(locator.position)).await;
+    let source = opened.map_err(|_| Unreadable::Panicked)?.map_err(Unreadable::Journal)?;
+    let length = source.len();
+    // One turn on a blocking thread for each chunk: a slow client holds no thread.
+    let chunks = futures_util::stream::try_unfold(source, |mut source| async move {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut chunk = vec![0; CHUNK_BYTES];
+            let n = source.read(&mut chunk)?;
+            chunk.truncate(n);
+            Ok((chunk, source))
+        });
+        let (chunk, source) = read.await.map_err(io::Error::other).flatten()?;
+        io::Result::Ok((!chunk.is_empty()).then_some((chunk, source)))
+    });
+    Ok((length, Body::from_stream(chunks)))
 }
 
 /// Reads a mail whole.
 pub(super) async fn read(app: &SharedApp, locator: Locator) -> Result<Arc<ReadMail>, Unreadable> {
-    let (entry, raw) = raw(app, locator).await?;
-    let limits = app.limits.clone();
-    in_a_seat(app, move || {
+    let (reader, limits) = (local(app, locator)?, app.limits.clone());
+    let work = move || {
+        let entry = reader.entry(locator.position).map_err(Unreadable::Journal)?;
+        let raw = reader.body(locator.position).map_err(Unreadable::Journal)?;
         let mail = normalize::normalize(&raw, &limits);
         let class = classify::classify(&mail, Some(&entry.envelope.reverse_path));
         let html = mail.html_source.as_deref().map(normalize::sanitize);
-        Arc::new(ReadMail { entry, mail, class, html })
-    })
-    .await
+        Ok(Arc::new(ReadMail { entry, mail, class, html }))
+    };
+    in_a_seat(app, work).await.flatten()
 }
 
 /// The bytes of an attachment, by its place in the reading.
 pub(super) async fn attachment(app: &SharedApp, locator: Locator, part: u32) -> Result<Option<Vec<u8>>, Unreadable> {
-    let (_, raw) = raw(app, locator).await?;
-    let limits = app.limits.clone();
-    in_a_seat(app, move || normalize::attachment_bytes(&raw, part, &limits)).await
+    let (reader, limits) = (local(app, locator)?, app.limits.clone());
+    let work = move || {
+        let raw = reader.body(locator.position).map_err(Unreadable::Journal)?;
+        Ok(normalize::attachment_bytes(&raw, part, &limits))
+    };
+    in_a_seat(app, work).await.flatten()
 }
 
 /// Sender and subject of the mails of a list, in order; `None` where there was no time or the mail
@@ -139,16 +157,25 @@ fn local(app: &SharedApp, locator: Locator) -> Result<journal::Reader, Unreadabl
     if app.state.journal.id() == locator.journal { Ok(app.state.journal.clone()) } else { Err(Unreadable::Elsewhere) }
 }
 
+/// Runs work on a mail off the reactor, in one of the seats, for at most the time that a page waits.
 pub(super) async fn in_a_seat<T: Send + 'static>(
     app: &SharedApp,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Unreadable> {
-    let limit = app.limits.web_read_time_max;
-    let seat = match tokio::time::timeout(limit, Arc::clone(&app.readers).acquire_owned()).await {
+    within(&app.readers, app.limits.web_read_time_max, work).await
+}
+
+async fn within<T: Send + 'static>(
+    seats: &Arc<Semaphore>,
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Unreadable> {
+    let seat = match tokio::time::timeout(limit, Arc::clone(seats).acquire_owned()).await {
         Ok(Ok(seat)) => seat,
         _ => return Err(Unreadable::Busy),
     };
     let task = tokio::task::spawn_blocking(move || {
+        // Given back when the work ends, however long that takes: a thread can't be stopped.
         let _seat = seat;
         work()
     });
@@ -162,6 +189,25 @@ pub(super) async fn in_a_seat<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_hangs_costs_its_seat_and_nothing_else() {
+        let (seats, limit) = (Arc::new(Semaphore::new(1)), Duration::from_millis(50));
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let hung = within(&seats, limit, move || drop(ended.recv())).await;
+        assert!(matches!(hung, Err(Unreadable::TimedOut)), "{hung:?}");
+        assert!(matches!(within(&seats, limit, || 1).await, Err(Unreadable::Busy)));
+        drop(end);
+        assert!(matches!(within(&seats, Duration::from_secs(20), || 2).await, Ok(2)), "the seat came back");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_panics_is_said_and_gives_its_seat_back() {
+        let (seats, limit) = (Arc::new(Semaphore::new(1)), Duration::from_secs(20));
+        let failed = within(&seats, limit, move || assert!(limit.is_zero(), "a test of a panic")).await;
+        assert!(matches!(failed, Err(Unreadable::Panicked)), "{failed:?}");
+        assert!(matches!(within(&seats, limit, || 3).await, Ok(3)));
+    }
 
     #[test]
     fn the_header_ends_at_the_first_empty_line() {

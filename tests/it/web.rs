@@ -8,3 +8,4 @@ mod gateway;
 mod hooks;
 mod login;
 mod pages;
+mod terminal;

@@ -6,7 +6,7 @@ use super::conversations::{cursor, from_cursor};
 use crate::mail::MessageId;
 use crate::store::Message;
 use crate::web::SharedApp;
-use crate::web::item::{could_not_read, download};
+use crate::web::item::{could_not_read, download, raw_mail};
 use crate::web::problem::{AsJson, Problem};
 use crate::web::reading;
 use axum::Json;
@@ -69,8 +69,7 @@ pub(super) async fn one(
 
 pub(super) async fn raw(State(app): State<SharedApp>, AskedPath(text): AskedPath<String>) -> Answer<Response> {
     let message = find(&app, &text).await?;
-    let (_, bytes) = reading::raw(&app, message.locator).await.map_err(could_not_read)?;
-    Ok(download("message/rfc822", &format!("{}.eml", message.locator.position), bytes))
+    Ok(raw_mail(&app, message.locator).await?)
 }
 
 pub(super) async fn attachment(

@@ -6,9 +6,8 @@ use crate::mail::{QuarantineId, ReasonCode};
 use crate::store::{QuarantineFilter, QuarantineItem, QuarantineState};
 use crate::web::SharedApp;
 use crate::web::disposition::WHY_CHARS_MAX;
-use crate::web::item::{could_not_read, download};
+use crate::web::item::raw_mail;
 use crate::web::problem::{AsJson, Problem};
-use crate::web::reading;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -58,8 +57,7 @@ pub(super) async fn one(State(app): State<SharedApp>, AskedPath(text): AskedPath
 pub(super) async fn raw(State(app): State<SharedApp>, AskedPath(text): AskedPath<String>) -> Answer<Response> {
     let item = find(&app, &text).await?;
     app.state.store.note_access(item.organisation, ACTOR, "quarantine.raw", &item.id.to_string()).await?;
-    let (_, bytes) = reading::raw(&app, item.locator).await.map_err(could_not_read)?;
-    Ok(download("message/rfc822", &format!("{}.eml", item.locator.position), bytes))
+    Ok(raw_mail(&app, item.locator).await?)
 }
 
 #[derive(Deserialize)]

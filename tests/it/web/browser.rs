@@ -33,7 +33,9 @@ impl Driver {
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         let child = command.spawn();
         let Ok(mut child) = child else {
-            eprintln!("LEFT OUT: the browser test, because there is no chromedriver (Debian: apt-get install chromium chromium-driver)");
+            eprintln!(
+                "LEFT OUT: the browser test, because there is no chromedriver (Debian: apt-get install chromium chromium-driver)"
+            );
             return None;
         };
         let mut said = BufReader::new(child.stdout.take().unwrap());
