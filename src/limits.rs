@@ -27,6 +27,20 @@ pub const SEND_CONNECTIONS_MAX: usize = 10_000;
 pub const ADDRESSEE_HEADER_BYTES_MAX: usize = 256 << 10;
 /// Addresses taken from the header of one stored mail, as many as RFC 5321 wants every server to take.
 pub const ADDRESSEES_MAX: usize = 100;
+/// People of one mail who may become participants: mails to more are circulars.
+pub const PEOPLE_MAX: usize = 200;
+
+/// What looks like a token and is checked, in one mail: real ones have one or two.
+pub const TOKENS_MAX: usize = 16;
+
+/// Addresses tried as the addressee of a token: each costs two SHA-256 blocks.
+pub const TOKEN_ADDRESSEES_MAX: usize = 32;
+
+/// Other organisations tried for a token that is not valid here: only to raise an alarm.
+pub const TOKEN_ORGANISATIONS_MAX: usize = 32;
+
+/// Conversations suggested to staff beside the decision: more is no help.
+pub const SUGGESTIONS_MAX: usize = 5;
 
 /// Bytes of an address or a Message-ID that is a key in the database: longer ones are cut and ended with
 /// their hash. PostgreSQL refuses index entries above 2,704 bytes; RFC 5322 lines have at most 998.

@@ -155,6 +155,8 @@ pub struct ThreadIndex {
     pub conversations: HashMap<ConversationId, ConversationFacts>,
     /// Which organisation a conversation belongs to; a token for another one is no evidence.
     pub owners: HashMap<ConversationId, OrganisationId>,
+    /// Conversations with a base subject (lower case), newest last: only for suggestions, so a store may leave it empty.
+    pub subjects: HashMap<(OrganisationId, String), Vec<ConversationId>>,
 }
 
 impl ThreadIndex {
@@ -208,6 +210,14 @@ impl ThreadIndex {
         }
         self.conversations.insert(conversation, facts);
         self.owners.insert(conversation, keys.organisation);
+        if !keys.base_subject.is_empty() {
+            let same = self.subjects.entry((keys.organisation, keys.base_subject.to_lowercase())).or_default();
+            same.retain(|c| *c != conversation);
+            if same.len() == crate::limits::SUGGESTIONS_MAX {
+                same.remove(0);
+            }
+            same.push(conversation);
+        }
         for (n, id) in keys.ties().enumerate() {
             let standing = if n == 0 { IdStanding::Seen } else { IdStanding::Mentioned };
             let key = (keys.organisation, id.to_owned());

@@ -1,33 +1,33 @@
 //! Where a mail belongs, and what its sender may do there. Pure.
-//! (skeleton: the builder replaces this file; the signatures below are the contract)
+//!
+//! [`keys`] takes from a mail what it says about that: its ids, the ids it refers to, signed tokens,
+//! base subject, people. The store (or a [`Partition`] in memory) tells what is known of them, and
+//! [`decide`] gives the [`Decision`](crate::mail::Decision): *where* follows from ids alone, *may* from who the sender is.
+//!
+//! **The order of arrival does not matter.** Which ids a mail ties together depends on the mail
+//! alone ([`ThreadKeys::ties`](crate::mail::ThreadKeys::ties)), ids that were only mentioned count
+//! as those seen, and conversations that a mail ties are merged. So the conversations are the
+//! connected components of the mails, however they come.
+//!
+//! # Failure
+//! Nothing here fails or waits. Work is bounded: ids, tokens and addresses looked at have limits.
+//!
+//! # Trust
+//! Nothing in a mail is trusted but a token whose MAC is right. Who knows a Message-ID can have his
+//! mail filed beside it, as unverified; it changes nothing and adds nobody.
 
-use crate::directory::Directory;
-use crate::limits::Limits;
-use crate::mail::{Classification, ConversationId, Decision, Envelope, NormalizedMail, OrganisationId, ThreadIndex, ThreadKeys};
+mod ids;
+mod keys;
+mod partition;
+mod prefixes;
+mod rules;
+mod subject;
+mod token;
+
+pub use keys::keys;
+pub use partition::Partition;
+pub use rules::decide;
+pub use token::{TOKEN_LETTERS, TokenClaim, TokenKeys, TokenUse, token_in_address, tokens_in_text};
 
 /// The version of the rules, stored with each decision.
 pub const RULES_VERSION: i32 = 1;
-
-/// The keys that sign reply addresses: newest first; older ones still verify.
-#[derive(Debug, Clone, Default)]
-pub struct TokenKeys;
-
-/// What a mail says about where it belongs, for one organisation.
-#[must_use]
-pub fn keys(
-    _mail: &NormalizedMail,
-    _class: &Classification,
-    _envelope: &Envelope,
-    _organisation: OrganisationId,
-    _directory: &Directory,
-    _tokens: &TokenKeys,
-    _limits: &Limits,
-) -> ThreadKeys {
-    todo!()
-}
-
-/// Decides. `fresh` is the id a new conversation gets; nothing else is made up here.
-#[must_use]
-pub fn decide(_keys: &ThreadKeys, _index: &ThreadIndex, _fresh: ConversationId) -> Decision {
-    todo!()
-}

@@ -1,0 +1,163 @@
+//! Bounces and delays: RFC 3464 wherever it is nested, `X-Failed-Recipients`, then the dialects.
+//!
+//! # Failure
+//! A report that names nobody is still a bounce, with no recipients.
+
+use super::fields::{self, Fields, blocks, get};
+use super::origin::Origin;
+use super::{dialect, header, locale, report, shorten, status};
+use crate::mail::{Bounce, BouncedRecipient, Class, Classification, Evidence, NormalizedMail, ReportPart};
+
+/// Recipients of one bounce that are kept.
+pub(super) const RECIPIENTS_MAX: usize = 1_000;
+
+/// The classification of a mail that reports on a delivery.
+pub(super) fn bounce(mail: &NormalizedMail, origin: &Origin) -> Option<Classification> {
+    let mut evidence = Vec::new();
+    let mut recipients: Vec<BouncedRecipient> = Vec::new();
+    for part in mail.report_parts.iter().filter(|p| is_status(p)) {
+        let found = delivery_status(part);
+        evidence.push(Evidence {
+            code: "delivery-status",
+            place: format!("part {}", part.content_type),
+            detail: shorten(&found.iter().map(|r| r.action.as_str()).collect::<Vec<_>>().join(" ")),
+        });
+        for r in found {
+            add(&mut recipients, r);
+        }
+    }
+    let told = dialect::read(mail, origin);
+    for name in ["X-Failed-Recipients", "X-Failed-Recipient"] {
+        if let Some(value) = mail.header(name) {
+            evidence.push(header("failed-recipients", name, value));
+            for address in value.split([',', ' ', ';']).filter_map(dialect::address) {
+                add(&mut recipients, BouncedRecipient { address, action: "failed".to_owned(), ..BouncedRecipient::default() });
+            }
+        }
+    }
+    let machine_part = !evidence.is_empty();
+    if let Some(told) = told {
+        if !machine_part {
+            evidence.push(told.evidence.clone());
+        }
+        enrich(&mut recipients, told, machine_part);
+    } else if !machine_part && report::report_type(mail).eq_ignore_ascii_case("delivery-status") {
+        evidence.push(header("delivery-status", "Content-Type", "report-type=delivery-status"));
+    }
+    if evidence.is_empty() {
+        return None;
+    }
+    for r in &mut recipients {
+        status::complete(r);
+    }
+    let actions = |word: &str| recipients.iter().any(|r| r.action == word);
+    let class = if actions("failed") {
+        Class::Bounce
+    } else if actions("delayed") || recipients.is_empty() && locale::delay(&mail.subject).is_some() {
+        Class::Delay
+    } else if actions("delivered") || actions("relayed") || actions("expanded") {
+        Class::Report
+    } else {
+        Class::Bounce
+    };
+    let original_message_id = original(mail);
+    Some(Classification { class, evidence, bounce: Some(Bounce { recipients, original_message_id }) })
+}
+
+fn is_status(part: &ReportPart) -> bool {
+    matches!(part.content_type.as_str(), "message/delivery-status" | "message/global-delivery-status" | "text/delivery-status")
+}
+
+/// Each recipient once; what is known of him twice is put together.
+fn add(recipients: &mut Vec<BouncedRecipient>, new: BouncedRecipient) {
+    let Some(n) = recipients.iter().position(|r| r.address.eq_ignore_ascii_case(&new.address)) else {
+        if recipients.len() < RECIPIENTS_MAX {
+            recipients.push(new);
+        }
+        return;
+    };
+    let known = &mut recipients[n];
+    let gaps = [(&mut known.status, new.status), (&mut known.action, new.action), (&mut known.diagnostic, new.diagnostic)];
+    for (have, got) in gaps {
+        if have.is_empty() {
+            *have = got;
+        }
+    }
+}
+
+/// Puts what the text says to what the machine part said: the text only fills gaps there.
+fn enrich(recipients: &mut Vec<BouncedRecipient>, told: dialect::Told, machine_part: bool) {
+    let named = recipients.iter().any(|r| !r.address.is_empty());
+    for r in told.recipients {
+        let known = recipients.iter().any(|k| k.address.eq_ignore_ascii_case(&r.address));
+        if known || !named || !machine_part {
+            add(recipients, r);
+        }
+    }
+    // What the text says of all of them.
+    if let [only] = recipients.as_mut_slice()
+        && only.diagnostic.is_empty()
+    {
+        only.diagnostic = told.diagnostic;
+    }
+}
+
+/// The recipients of a message/delivery-status (RFC 3464 section 2), read leniently.
+fn delivery_status(part: &ReportPart) -> Vec<BouncedRecipient> {
+    let mut out = Vec::new();
+    for block in blocks(&part.text) {
+        let mut rest: Fields = Vec::new();
+        // Some write all recipients into one block: a new one begins where a field comes again.
+        for (name, value) in block {
+            let begins =
+                matches!(name.as_str(), "final-recipient" | "original-recipient") && rest.iter().any(|(n, _)| *n == name);
+            if begins {
+                out.extend(recipient(&rest));
+                rest.clear();
+            }
+            rest.push((name, value));
+        }
+        out.extend(recipient(&rest));
+    }
+    out.truncate(RECIPIENTS_MAX);
+    out
+}
+
+/// One recipient out of his fields; none where the block is about the whole mail.
+fn recipient(fields: &Fields) -> Option<BouncedRecipient> {
+    let of = |name| get(fields, name).map(typed).and_then(dialect::address);
+    let address = of("final-recipient").or_else(|| of("original-recipient")).or_else(|| of("x-actual-recipient"));
+    let diagnostic = get(fields, "diagnostic-code").map(typed).unwrap_or_default();
+    let action = get(fields, "action").map(status::action).unwrap_or_default();
+    let status = get(fields, "status").and_then(status::enhanced).unwrap_or_default();
+    if address.is_none() && action.is_empty() && status.is_empty() {
+        return None;
+    }
+    let address = address.unwrap_or_default();
+    Some(BouncedRecipient { address, status, action, diagnostic: diagnostic.to_owned() })
+}
+
+/// The value behind its type (`rfc822; x`, `smtp; 550 …`).
+fn typed(value: &str) -> &str {
+    match value.split_once(';') {
+        Some((kind, rest)) if kind.trim().len() <= 20 && !kind.contains(['@', ' ']) => rest.trim(),
+        _ => value,
+    }
+}
+
+/// Message-ID of the mail the report is about: in the part that holds it, else in the text behind the report.
+fn original(mail: &NormalizedMail) -> Option<String> {
+    let parts = mail.report_parts.iter().filter(|p| {
+        matches!(
+            p.content_type.as_str(),
+            "message/rfc822"
+                | "text/rfc822-headers"
+                | "message/rfc822-headers"
+                | "message/global"
+                | "message/global-headers"
+                | "message/partial"
+        )
+    });
+    let in_parts = parts.filter_map(|p| fields::message_id(&p.text)).next();
+    in_parts.or_else(|| dialect::original_message_id(mail))
+}

@@ -1,0 +1,82 @@
+//! Subjects of automatic answers, of bounces and of delays, by language: weak evidence, as data.
+//!
+//! The lists are in the text files beside this one; each line has the language and its source.
+
+use std::sync::LazyLock;
+
+/// One line: compared without case with the start of a subject.
+#[derive(Debug)]
+struct Line {
+    language: &'static str,
+    start: String,
+}
+
+fn parse(data: &'static str) -> Vec<Line> {
+    data.lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        .filter_map(|l| {
+            let mut columns = l.split('|').map(str::trim);
+            Some(Line { language: columns.next()?, start: fold(columns.next()?) })
+        })
+        .filter(|l| !l.start.is_empty())
+        .collect()
+}
+
+static AUTO_REPLY: LazyLock<Vec<Line>> = LazyLock::new(|| parse(include_str!("auto_reply_subjects.txt")));
+static BOUNCE: LazyLock<Vec<Line>> = LazyLock::new(|| parse(include_str!("bounce_subjects.txt")));
+static DELAY: LazyLock<Vec<Line>> = LazyLock::new(|| parse(include_str!("delay_subjects.txt")));
+
+/// Lower case, the dot of a Turkish `İ` and marks of direction gone, white space collapsed.
+fn fold(text: &str) -> String {
+    let lower: String =
+        text.to_lowercase().chars().filter(|c| !matches!(c, '\u{307}' | '\u{200e}' | '\u{200f}' | '\u{feff}')).collect();
+    lower.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn language_of(lines: &[Line], subject: &str) -> Option<&'static str> {
+    let subject = fold(subject);
+    lines.iter().find(|l| subject.starts_with(&l.start)).map(|l| l.language)
+}
+
+/// The language in which a subject says that a program answers.
+pub(super) fn auto_reply(subject: &str) -> Option<&'static str> {
+    language_of(&AUTO_REPLY, subject)
+}
+
+/// The language in which a subject says that a mail was not delivered.
+pub(super) fn bounce(subject: &str) -> Option<&'static str> {
+    language_of(&BOUNCE, subject)
+}
+
+/// The language in which a subject says that a mail is late.
+pub(super) fn delay(subject: &str) -> Option<&'static str> {
+    language_of(&DELAY, subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_data_has_language_text_and_source() {
+        for data in
+            [include_str!("auto_reply_subjects.txt"), include_str!("bounce_subjects.txt"), include_str!("delay_subjects.txt")]
+        {
+            for line in data.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
+                let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+                assert!(columns.len() == 3 && columns.iter().all(|c| !c.is_empty()), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn subjects_are_known_in_many_languages_and_whatever_their_case() {
+        assert_eq!(auto_reply("AUTOMATISCHE  Antwort: Bestellung"), Some("de"));
+        assert_eq!(auto_reply("自动回复：你好"), Some("zh"));
+        assert_eq!(auto_reply("Otomatik yanıt: x"), Some("tr"));
+        assert_eq!(auto_reply("Answer to your question"), None);
+        assert_eq!(bounce("Unzustellbar: Bestellung"), Some("de"));
+        assert_eq!(delay("Delivery delayed: x"), Some("en"));
+    }
+}

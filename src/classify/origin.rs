@@ -1,0 +1,144 @@
+//! Who or what wrote a mail: signs in sender, reverse-path and header of programs, lists, calendars.
+
+use super::header;
+use crate::mail::{Evidence, NormalizedMail, Person};
+
+/// Local parts of programs that report on delivery.
+const DAEMONS: &[&str] = &[
+    "mailer-daemon",
+    "mailerdaemon",
+    "mailer_daemon",
+    "mail-daemon",
+    "maildaemon",
+    "mail_daemon",
+    "postmaster",
+    "mailmaster",
+    "mail-admin",
+    "mdaemon",
+    "majordomo-bounce",
+    "bounce",
+    "bounces",
+    "bouncehandler",
+    "delivery-status",
+];
+
+/// Local parts nobody reads.
+const UNREAD: &[&str] = &[
+    "no-reply",
+    "noreply",
+    "no_reply",
+    "no.reply",
+    "donotreply",
+    "do-not-reply",
+    "do_not_reply",
+    "do.not.reply",
+    "dont-reply",
+    "notreply",
+    "mailer-daemon",
+    "automailer",
+    "autoreply",
+    "auto-reply",
+    "notification-noreply",
+];
+
+/// What sender and envelope say.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Origin {
+    /// The null reverse-path, in the envelope or in Return-Path.
+    pub(super) null_sender: bool,
+    /// From (or Sender, or the reverse-path) is a mail system's own address.
+    pub(super) daemon: Option<String>,
+}
+
+impl Origin {
+    pub(super) fn of(mail: &NormalizedMail, reverse_path: Option<&str>) -> Origin {
+        let returned = mail.headers_named("Return-Path").any(|v| matches!(v.trim(), "<>" | ""));
+        let mut addresses: Vec<&Person> = mail.from.iter().chain(&mail.sender).collect();
+        let path = Person { name: String::new(), address: reverse_path.unwrap_or_default().to_owned() };
+        addresses.push(&path);
+        let daemon = addresses
+            .into_iter()
+            .find(|p| is_daemon(p))
+            .map(|p| if p.address.is_empty() { p.name.clone() } else { p.address.clone() });
+        Origin { null_sender: reverse_path.map_or(returned, str::is_empty) || returned, daemon }
+    }
+}
+
+fn is_daemon(person: &Person) -> bool {
+    let address = person.address.to_lowercase();
+    let local = address.split('@').next().unwrap_or_default();
+    let name = person.name.to_lowercase();
+    DAEMONS.iter().any(|d| local == *d || local.strip_prefix(*d).is_some_and(|rest| rest.starts_with(['-', '+', '.', '='])))
+        || local.starts_with("microsoftexchange")
+        || [
+            "mail delivery s",
+            "mail delivery agent",
+            "mailer-daemon",
+            "mailer daemon",
+            "mail administrator",
+            "internet mail delivery",
+            "system administrator",
+        ]
+        .iter()
+        .any(|n| name.starts_with(n))
+}
+
+/// A meeting: a calendar part with a method, or Outlook's classes.
+pub(super) fn calendar(mail: &NormalizedMail) -> Option<Evidence> {
+    if mail.part_types.iter().any(|t| t == "text/calendar" || t == "application/ics") {
+        return Some(Evidence { code: "calendar-part", place: "part text/calendar".to_owned(), detail: String::new() });
+    }
+    let class = mail.header("Content-Class").filter(|c| c.to_ascii_lowercase().contains("calendarmessage"))?;
+    Some(header("calendar-class", "Content-Class", class))
+}
+
+/// A mailing list (RFC 2369, RFC 2919) or its ancestors.
+pub(super) fn list(mail: &NormalizedMail) -> Vec<Evidence> {
+    let mut out = Vec::new();
+    for name in
+        ["List-Id", "List-Post", "X-Mailing-List", "Mailing-List", "X-Mailman-Version", "X-ML-Name", "X-BeenThere", "X-Listname"]
+    {
+        if let Some(value) = mail.header(name).filter(|v| !v.trim().is_empty()) {
+            // "List-Post: NO" (RFC 2369 section 3.4): a newsletter, where nobody answers.
+            if !(name == "List-Post" && value.trim().to_ascii_uppercase().starts_with("NO")) {
+                out.push(header("list", name, value));
+            }
+        }
+    }
+    if out.is_empty()
+        && let Some(value) = mail.header("Precedence").filter(|v| v.trim().eq_ignore_ascii_case("list"))
+    {
+        out.push(header("precedence", "Precedence", value));
+    }
+    out
+}
+
+/// Programs that are none of the above.
+pub(super) fn machine(mail: &NormalizedMail, origin: &Origin) -> Vec<Evidence> {
+    let mut out = Vec::new();
+    let mut take = |code, name: &str, fits: &dyn Fn(&str) -> bool| {
+        out.extend(mail.headers_named(name).find(|v| fits(&v.trim().to_ascii_lowercase())).map(|v| header(code, name, v)));
+    };
+    take("auto-submitted", "Auto-Submitted", &|v| !v.is_empty() && v != "no" && !v.starts_with("no;") && !v.starts_with("no "));
+    for name in ["Precedence", "X-Precedence"] {
+        take("precedence", name, &|v| matches!(v, "bulk" | "junk"));
+    }
+    take("machine-generated", "X-FC-MachineGenerated", &|v| v == "true");
+    take("machine-generated", "X-Amazon-Mail-Relay-Type", &|v| v == "notification");
+    take("machine-generated", "X-Auto-Generated", &|v| !v.is_empty());
+    take("machine-generated", "X-GitHub-Reason", &|v| !v.is_empty());
+    take("list-unsubscribe", "List-Unsubscribe", &|v| !v.is_empty());
+    take("feedback-id", "Feedback-ID", &|v| !v.is_empty());
+    if let Some(daemon) = &origin.daemon {
+        out.push(header("daemon", "From", daemon));
+    }
+    if origin.null_sender {
+        out.push(Evidence { code: "null-sender", place: "envelope".to_owned(), detail: "<>".to_owned() });
+    }
+    let address = mail.from.as_ref().map(|p| p.address.to_lowercase()).unwrap_or_default();
+    let local = address.split('@').next().unwrap_or_default();
+    if UNREAD.iter().any(|u| local == *u || local.strip_prefix(*u).is_some_and(|r| r.starts_with(['-', '+', '.', '_']))) {
+        out.push(header("nobody-reads", "From", &address));
+    }
+    out
+}

@@ -1,0 +1,75 @@
+//! Reports that are not about delivery: feedback (RFC 5965), DMARC (RFC 7489), TLS (RFC 8460),
+//! read receipts (RFC 8098).
+
+use super::fields::{blocks, get};
+use super::shorten;
+use crate::mail::{Evidence, NormalizedMail};
+
+/// The evidence that a mail is a report, if it is one.
+pub(super) fn report(mail: &NormalizedMail) -> Option<Evidence> {
+    feedback(mail).or_else(|| aggregate(mail)).or_else(|| disposition(mail))
+}
+
+fn evidence(code: &'static str, place: &str, detail: &str) -> Evidence {
+    Evidence { code, place: place.to_owned(), detail: shorten(detail) }
+}
+
+/// The type of a multipart/report, or "".
+pub(super) fn report_type(mail: &NormalizedMail) -> &str {
+    mail.content_type_parameters.iter().find(|(n, _)| n == "report-type").map_or("", |(_, v)| v.as_str())
+}
+
+/// Complaints: RFC 5965, and the forms before it.
+fn feedback(mail: &NormalizedMail) -> Option<Evidence> {
+    if let Some(part) = mail.report_parts.iter().find(|p| p.content_type == "message/feedback-report") {
+        let kind = blocks(&part.text).iter().find_map(|b| get(b, "feedback-type").map(str::to_owned)).unwrap_or_default();
+        return Some(evidence("feedback-report", "part message/feedback-report", &kind));
+    }
+    if report_type(mail).eq_ignore_ascii_case("feedback-report") {
+        return Some(evidence("feedback-report", "header Content-Type", "report-type=feedback-report"));
+    }
+    // Microsoft's Junk Mail Reporting Program: the complaint is a mail with this field and the original inside.
+    if let Some(value) = mail.header("X-HmXmrOriginalRecipient") {
+        return Some(evidence("feedback-report", "header X-HmXmrOriginalRecipient", if value.is_empty() { "" } else { "set" }));
+    }
+    // Some loops write the fields into the text.
+    let fields = ["feedback-type:", "user-agent:", "version:"];
+    let text = mail.text.get(..mail.text.len().min(4_000)).unwrap_or_default().to_ascii_lowercase();
+    let written = fields.iter().filter(|f| text.lines().any(|l| l.starts_with(*f))).count() >= 2;
+    (written && text.lines().any(|l| l.starts_with("feedback-type:")))
+        .then(|| evidence("feedback-report", "text", "Feedback-Type"))
+}
+
+/// DMARC and TLS aggregate reports.
+fn aggregate(mail: &NormalizedMail) -> Option<Evidence> {
+    if report_type(mail).eq_ignore_ascii_case("tlsrpt") || mail.part_types.iter().any(|t| t.starts_with("application/tlsrpt+")) {
+        return Some(evidence("tls-report", "header Content-Type", "RFC 8460"));
+    }
+    if mail.header("TLS-Report-Domain").is_some() {
+        return Some(evidence("tls-report", "header TLS-Report-Domain", "RFC 8460"));
+    }
+    // RFC 7489 section 7.2.1.1: `receiver!domain!begin!end.xml.gz`.
+    let named = mail.attachments.iter().find(|a| {
+        let lower = a.name.to_ascii_lowercase();
+        let stem = [".xml.gz", ".xml", ".zip", ".gz"].iter().find_map(|e| lower.strip_suffix(e)).unwrap_or_default();
+        let mut fields = stem.split('!').skip(2);
+        stem.split('!').count() >= 4 && fields.by_ref().take(2).all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    });
+    if let Some(a) = named {
+        return Some(evidence("dmarc-report", "attachment", &a.name));
+    }
+    let subject = mail.subject.to_ascii_lowercase();
+    let says = subject.contains("report domain:") && (subject.contains("submitter:") || subject.contains("report-id:"));
+    says.then(|| evidence("dmarc-report", "header Subject", "Report Domain"))
+}
+
+/// Read receipts and other disposition notifications.
+fn disposition(mail: &NormalizedMail) -> Option<Evidence> {
+    if let Some(part) = mail.report_parts.iter().find(|p| p.content_type == "message/disposition-notification") {
+        let what = blocks(&part.text).iter().find_map(|b| get(b, "disposition").map(str::to_owned)).unwrap_or_default();
+        return Some(evidence("disposition-notification", "part message/disposition-notification", &what));
+    }
+    report_type(mail)
+        .eq_ignore_ascii_case("disposition-notification")
+        .then(|| evidence("disposition-notification", "header Content-Type", "report-type=disposition-notification"))
+}
