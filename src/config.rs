@@ -408,6 +408,13 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether another configuration asks for something that only a restart brings: anything but certificates and the log.
+    #[must_use]
+    pub fn needs_restart_for(&self, new: &Config) -> bool {
+        let same = Config { tls: self.tls.clone(), log: self.log.clone(), source: self.source.clone(), ..new.clone() };
+        same != *self
+    }
+
     /// An error about a key, with its line where the file has it.
     #[must_use]
     pub fn invalid(&self, key: &'static str, problem: impl Into<String>) -> ConfigError {

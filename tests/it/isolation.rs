@@ -1,0 +1,90 @@
+//! No mail stops another: one that panics, hangs or kills the process ends in the quarantine, and
+//! the rest flows. The intake runs in this process on a real journal and a real SQLite, with a
+//! reader that misbehaves on marked mails.
+
+use crate::rig::{Rig, mail, marked};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tidegate::intake;
+use tidegate::limits::Limits;
+use tidegate::mail::DispositionKind;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_panics_its_reader_is_held_and_the_rest_flows() {
+    let rig = Rig::new(Limits::default()).await;
+    let mut positions = Vec::new();
+    for n in 0..40 {
+        positions.push(rig.accept(&mail(n, if n == 17 { "POISON" } else { "hello" })).await);
+    }
+    let inner = intake::read_mail(rig.limits.clone());
+    rig.start(Arc::new(move |raw, path| {
+        assert!(!marked(raw, "POISON"), "the reader fell over its own feet");
+        inner(raw, path)
+    }));
+    let settled = rig.settled(&positions).await;
+    for (n, p) in positions.iter().enumerate() {
+        let want = if n == 17 { DispositionKind::Quarantined } else { DispositionKind::Attached };
+        assert_eq!(settled[p], want, "mail {n}");
+    }
+    assert_eq!(rig.count("quarantined"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_hangs_its_reader_is_held_and_the_rest_flows() {
+    let rig = Rig::new(Limits { mail_time_max: Duration::from_millis(300), ..Limits::default() }).await;
+    let mut positions = Vec::new();
+    for n in 0..40 {
+        positions.push(rig.accept(&mail(n, if n % 20 == 3 { "SLEEPY" } else { "hello" })).await);
+    }
+    let inner = intake::read_mail(rig.limits.clone());
+    rig.start(Arc::new(move |raw, path| {
+        while marked(raw, "SLEEPY") {
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        inner(raw, path)
+    }));
+    let settled = rig.settled(&positions).await;
+    for (n, p) in positions.iter().enumerate() {
+        let want = if n % 20 == 3 { DispositionKind::Quarantined } else { DispositionKind::Attached };
+        assert_eq!(settled[p], want, "mail {n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_killed_the_process_before_is_held_without_being_read_again() {
+    let rig = Rig::new(Limits::default()).await;
+    let killer = rig.accept(&mail(1, "KILLER")).await;
+    let other = rig.accept(&mail(2, "hello")).await;
+    // What earlier processes left on the disk when they died while reading it.
+    for _ in 0..rig.limits.attempts_max {
+        rig.journal.count_attempts(&[killer]).unwrap();
+    }
+    let reads = Arc::new(AtomicUsize::new(0));
+    let inner = intake::read_mail(rig.limits.clone());
+    let seen = reads.clone();
+    rig.start(Arc::new(move |raw, path| {
+        seen.fetch_add(usize::from(marked(raw, "KILLER")), Ordering::SeqCst);
+        inner(raw, path)
+    }));
+    let settled = rig.settled(&[killer, other]).await;
+    assert_eq!(settled[&killer], DispositionKind::Quarantined);
+    assert_eq!(settled[&other], DispositionKind::Attached);
+    assert_eq!(reads.load(Ordering::SeqCst), 0, "it was read again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_attached_and_not_marked_is_not_attached_twice() {
+    let rig = Rig::new(Limits::default()).await;
+    let first = rig.accept(&mail(1, "hello")).await;
+    rig.start(intake::read_mail(rig.limits.clone()));
+    rig.settled(&[first]).await;
+    // The same mail offered to the store again, as after a crash between the transaction and the mark.
+    let _ = rig.stop.send(true);
+    let twice = rig.accept(&mail(1, "hello")).await;
+    rig.stop.send_replace(false);
+    rig.start(intake::read_mail(rig.limits.clone()));
+    let settled = rig.settled(&[first, twice]).await;
+    assert_eq!(settled[&first], DispositionKind::Attached);
+    assert_eq!(settled[&twice], DispositionKind::Duplicate, "a retry after a lost 250 is a duplicate");
+}
