@@ -212,6 +212,16 @@ fn finish(
         push(people, Person { name: name(&entry.comment, hint, place, repairs), address: String::new() });
         return;
     }
+    if !entry.comment.is_empty() && !words.contains(char::is_whitespace) && pending.is_none() {
+        // `MAILER-DAEMON (Mail Delivery System)`: a local mailbox; `Name (a@b)`: the wrong way round.
+        let comment = name(&entry.comment, hint, place, repairs);
+        if comment.contains('@') && !comment.contains(' ') {
+            push(people, Person { name: name(words, hint, place, repairs), address: clean(&comment) });
+        } else {
+            push(people, Person { name: comment, address: words.replace('\u{1}', "") });
+        }
+        return;
+    }
     match pending {
         Some(before) => {
             before.push_str(", ");

@@ -42,9 +42,32 @@ pub(super) fn clean_name(raw: &str) -> String {
     }
 }
 
-/// A name for a part without one.
+/// A name for a part without one: `image.png`, `image1.png`, …
 pub(super) fn made_up_name(content_type: &str, number: usize) -> String {
-    format!("attachment-{number}{}", extension(content_type))
+    let noun = match content_type.split('/').next().unwrap_or_default() {
+        kind @ ("image" | "audio" | "video" | "message") => kind,
+        "text" if content_type == "text/calendar" => "invitation",
+        "text" if content_type.ends_with("vcard") => "contact",
+        "text" | "application" => match content_type {
+            "application/pgp-signature" | "application/pkcs7-signature" | "application/x-pkcs7-signature" => "signature",
+            "application/octet-stream" => "file",
+            _ => "document",
+        },
+        _ => "file",
+    };
+    let number = if number == 0 { String::new() } else { number.to_string() };
+    format!("{noun}{number}{}", extension(content_type))
+}
+
+/// Many programs put the file's name into the Content-ID: `image001.png@01CD….D8A`.
+pub(super) fn name_from_id(id: &str) -> Option<String> {
+    let local = id.split('@').next()?;
+    let (stem, extension) = local.rsplit_once('.')?;
+    let is_name = !stem.is_empty()
+        && (2..=5).contains(&extension.len())
+        && extension.starts_with(|c: char| c.is_ascii_alphabetic())
+        && extension.bytes().all(|b| b.is_ascii_alphanumeric());
+    is_name.then(|| clean_name(local)).filter(|n| !n.is_empty())
 }
 
 fn extension(content_type: &str) -> &'static str {
@@ -72,6 +95,7 @@ fn extension(content_type: &str) -> &'static str {
         "audio/mpeg" => ".mp3",
         "audio/wav" | "audio/x-wav" => ".wav",
         "video/mp4" => ".mp4",
+        "video/quicktime" => ".mov",
         "text/calendar" | "application/ics" => ".ics",
         "text/csv" => ".csv",
         "text/html" => ".html",

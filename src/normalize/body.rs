@@ -117,6 +117,10 @@ pub(super) fn choose(children: Vec<Vec<Piece>>) -> (Vec<Piece>, bool) {
     let said: String = plain.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
     let meant: String = rich.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
     if leaves_out(&said, &meant) {
+        // Each says something of its own: both are shown.
+        if leaves_out(&meant, &said) {
+            rich.extend(plain);
+        }
         return (rich, true);
     }
     // One piece: the plain text is shown as text, the html as html.
@@ -144,7 +148,7 @@ pub(super) fn leaves_out(said: &str, meant: &str) -> bool {
         all += 1;
         missing += usize::from(!known.contains(word));
     }
-    missing >= 4 && missing * 2 > all
+    missing > 0 && missing * 2 >= all
 }
 
 /// Words worth comparing; addresses of links and marks of layout are none.
@@ -293,7 +297,8 @@ mod tests {
         assert!(pieces[0].html.is_some());
         let stub = vec![Piece::plain("Your client shows no html".into())];
         let (pieces, differs) = choose(vec![stub, html]);
-        assert_eq!((pieces[0].text.as_str(), differs), ("Hello there, see you on Monday", true));
+        let shown: Vec<&str> = pieces.iter().map(|p| p.text.as_str()).collect();
+        assert_eq!((shown, differs), (vec!["Hello there, see you on Monday", "Your client shows no html"], true));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::charset_legacy::{self as legacy, Legacy};
 use super::repair;
 use super::span::Span;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{BIG5, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::borrow::Cow;
 
 /// Bytes given to the detector: more changes no guess and costs time.
@@ -117,12 +117,11 @@ pub(super) fn decode<'a>(bytes: &'a [u8], label: Option<&[u8]>, hint: Option<&[u
     match claimed {
         Label::Known(encoding) => decode_known(bytes, encoding),
         Label::Legacy(found) => {
-            if found.is_seven_bit()
-                && let Ok(text) = std::str::from_utf8(bytes)
-            {
-                return mislabelled(text, found.name(), "utf-8", 0.95);
+            if found.is_seven_bit() {
+                decode_seven_bit_label(bytes, found)
+            } else {
+                Text::plain(found.decode(bytes))
             }
-            Text::plain(found.decode(bytes))
         }
         Label::Ascii | Label::Silent | Label::Unknown => {
             let (code, said) = match claimed {
@@ -153,6 +152,27 @@ pub(super) fn decode<'a>(bytes: &'a [u8], label: Option<&[u8]>, hint: Option<&[u
 
 fn mislabelled<'a>(text: impl Into<Cow<'a, str>>, said: &str, is: &str, confidence: f32) -> Text<'a> {
     Text { text: text.into(), repair: Some((repair::CHARSET_MISLABELLED, format!("{said} is named; read as {is}"), confidence)) }
+}
+
+/// A 7-bit charset is named, the bytes are 8-bit.
+fn decode_seven_bit_label(bytes: &[u8], claimed: Legacy) -> Text<'_> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return mislabelled(text, claimed.name(), "utf-8", 0.95);
+    }
+    if claimed != Legacy::Iso2022Jp || legacy::has_iso_2022_jp_escape(bytes) {
+        return Text {
+            text: claimed.decode(bytes).into(),
+            repair: Some((repair::CHARSET_INVALID_BYTES, format!("8-bit bytes in {}", claimed.name()), 0.5)),
+        };
+    }
+    let clean = |e: &'static Encoding| e.decode_without_bom_handling_and_without_replacement(bytes).map(|t| (e, t));
+    match [SHIFT_JIS, EUC_JP].into_iter().find_map(clean) {
+        Some((encoding, text)) => mislabelled(text, claimed.name(), encoding.name(), 0.8),
+        None => {
+            let encoding = guess(bytes);
+            mislabelled(encoding.decode_without_bom_handling(bytes).0, claimed.name(), encoding.name(), 0.5)
+        }
+    }
 }
 
 fn strip_bom(bytes: &[u8]) -> &[u8] {
@@ -223,7 +243,7 @@ fn decode_known<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Text<'a> {
         if let Some(text) = utf8 {
             return Text::plain(text);
         }
-        if mostly_utf8(bytes) {
+        if mostly_utf8(bytes) || is_cut(bytes) {
             return Text {
                 text: lossy(bytes),
                 repair: Some((repair::CHARSET_INVALID_BYTES, "some bytes are not utf-8".to_owned(), 0.8)),
@@ -233,11 +253,7 @@ fn decode_known<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Text<'a> {
         let (text, _) = guessed.decode_without_bom_handling(bytes);
         return mislabelled(text, "utf-8", guessed.name(), 0.7);
     }
-    let clean = if encoding == encoding_rs::ISO_2022_JP {
-        None
-    } else {
-        encoding.decode_without_bom_handling_and_without_replacement(bytes)
-    };
+    let clean = encoding.decode_without_bom_handling_and_without_replacement(bytes);
     if let Some(text) = utf8 {
         let sequences = bytes.iter().filter(|b| **b >= 0xc0).count();
         let long = bytes.iter().any(|b| *b >= 0xe0);
@@ -247,17 +263,6 @@ fn decode_known<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Text<'a> {
     }
     if let Some(text) = clean {
         return Text::plain(text);
-    }
-    if encoding == encoding_rs::ISO_2022_JP {
-        let guessed = guess(bytes);
-        let (text, _) = guessed.decode_without_bom_handling(bytes);
-        if legacy::has_iso_2022_jp_escape(bytes) {
-            return Text {
-                text: Legacy::Iso2022Jp.decode(bytes).into(),
-                repair: Some((repair::CHARSET_INVALID_BYTES, "8-bit bytes in iso-2022-jp".to_owned(), 0.5)),
-            };
-        }
-        return mislabelled(text, "iso-2022-jp", guessed.name(), 0.6);
     }
     let (text, _) = encoding.decode_without_bom_handling(bytes);
     if !encoding.is_single_byte() {
@@ -285,6 +290,15 @@ fn mostly_utf8(bytes: &[u8]) -> bool {
         bad += usize::from(!chunk.invalid().is_empty());
     }
     good > bad * 2
+}
+
+/// The only thing wrong is that the last letter is cut. One byte alone is not enough to say so,
+/// unless it begins a letter of four bytes: `\xE9` at the end is an é of Latin 1.
+fn is_cut(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|e| {
+        let rest = bytes.after(e.valid_up_to());
+        e.error_len().is_none() && (rest.len() > 1 || rest.first().is_some_and(|b| *b >= 0xf0))
+    })
 }
 
 fn lossy(bytes: &[u8]) -> Cow<'_, str> {

@@ -147,6 +147,7 @@ fn append(bytes: &mut Vec<u8>, word: &Word<'_>) {
                         bytes.push(b);
                         rest = after.after(2);
                     }
+                    None if after.is_empty() => {} // a soft break at the end of the word
                     None => bytes.push(b'='),
                 },
                 _ => bytes.push(byte),

@@ -81,6 +81,9 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Lines looked at to find out whether a header goes on.
+const LOOK_AHEAD_LINES: usize = 64;
+
 /// Fields a mail is made of: what tells a header line from prose when the form is broken.
 const KNOWN: &[&str] = &[
     "from",
@@ -186,6 +189,7 @@ pub(super) fn read<'a>(
     let mut list: Vec<Field<'a>> = Vec::new();
     let mut open: Option<(&'a str, usize)> = None; // the field being read: name, where its value begins
     let mut value_end = at;
+    let mut field_ahead = 0; // a field is known to begin here
     loop {
         let line_start = at;
         if line_start >= raw.len() {
@@ -230,7 +234,8 @@ pub(super) fn read<'a>(
             continue;
         }
         // No field, no continuation: junk between fields, or the body began without a blank line.
-        if !line.starts_with(b"--") && fields_follow(raw, next, ends) {
+        if !line.starts_with(b"--") && (line_start < field_ahead || field_follows(raw, next, ends, &list, open, &mut field_ahead))
+        {
             repairs.note(repair::HEADER_JUNK_LINE, place, "a line that is no field was taken into the field before it", 0.6);
             if open.is_some() {
                 value_end = line_start + line.len();
@@ -270,15 +275,30 @@ fn continues(raw: &[u8], at: usize, ends: LineEnds) -> bool {
     !line.trim_ascii().is_empty() && (matches!(line.first(), Some(b' ' | b'\t')) || split_name(line).is_some())
 }
 
-/// Whether one of the next three lines is a known field.
-fn fields_follow(raw: &[u8], mut at: usize, ends: LineEnds) -> bool {
-    for _ in 0..3 {
+/// Whether the header goes on behind a line that does not belong: a known field is among the next
+/// three lines, or one that every mail has and this one lacks so far comes before a blank line.
+fn field_follows<'a>(
+    raw: &'a [u8],
+    mut at: usize,
+    ends: LineEnds,
+    list: &[Field<'a>],
+    open: Option<(&'a str, usize)>,
+    field_ahead: &mut usize,
+) -> bool {
+    for n in 0..LOOK_AHEAD_LINES {
         let (line, next) = ends.line(raw, at);
         if line.trim_ascii().is_empty() || line.starts_with(b"--") {
             return false;
         }
-        if split_name(line).is_some_and(|(name, _)| is_known(name.as_bytes())) {
-            return true;
+        if let Some((name, _)) = split_name(line)
+            && is_known(name.as_bytes())
+        {
+            let lacking = ["from", "subject", "date"].iter().any(|e| e.eq_ignore_ascii_case(name))
+                && !list.iter().map(|f| f.name).chain(open.map(|o| o.0)).any(|n| n.eq_ignore_ascii_case("from"));
+            if n < 3 || lacking {
+                *field_ahead = at;
+                return true;
+            }
         }
         at = next;
     }

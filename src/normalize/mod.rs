@@ -29,6 +29,7 @@ mod parameter;
 mod quote;
 mod reader;
 pub mod repair;
+mod rtf;
 mod sanitize;
 mod smime;
 mod span;
@@ -135,12 +136,13 @@ fn read_fields(tree: &Tree<'_>, hint: Option<&[u8]>, limits: &Limits, mail: &mut
     mail.reply_to = people("Reply-To");
     mail.sender = first_person(people("Sender"));
     mail.from = first_person(people("From"));
-    if mail.from.is_none() {
+    if mail.from.as_ref().is_none_or(|p| p.address.is_empty()) {
         let found =
-            ["Sender", "X-Sender", "Return-Path", "Reply-To"].into_iter().find_map(|n| first_person(people(n)).map(|p| (n, p)));
+            ["Sender", "X-Sender", "Reply-To", "Return-Path"].into_iter().find_map(|n| first_person(people(n)).map(|p| (n, p)));
         if let Some((name, person)) = found.filter(|(_, p)| p.address.contains('@')) {
             repairs.note(repair::FROM_MISSING, "header From", format!("the sender was taken from {name}"), 0.6);
-            mail.from = Some(person);
+            let name = mail.from.take().map(|p| p.name).unwrap_or_default();
+            mail.from = Some(Person { name: if name.is_empty() { person.name } else { name }, address: person.address });
         }
     }
     read_date(mail, repairs);

@@ -22,8 +22,10 @@ use std::borrow::Cow;
 
 /// Wrappers within wrappers that are opened: a signed mail in a winmail.dat in a signed mail.
 const UNWRAP_MAX: usize = 4;
+/// Made-up names are told apart from so many others; beyond it two may be the same.
+const NAMES_COMPARED: usize = 200;
 /// More of a text than this that is not base64 means the label is wrong.
-const NOT_BASE64: f32 = 0.15;
+const NOT_BASE64: f32 = 0.05;
 
 /// Gathers what the parts hold.
 pub(super) struct Reader<'r> {
@@ -121,7 +123,7 @@ impl<'r> Reader<'r> {
         if let Some(pieces) = self.unwrapped(&kind, name.as_deref(), bytes, &place) {
             return pieces;
         }
-        let is_text = matches!(kind.as_str(), "text/plain" | "text/html" | "text/enriched" | "text/richtext" | "text/x-amp-html");
+        let is_text = is_shown_text(&kind);
         let shows = is_text && may_show && (is_root || !is_attachment) && !(name.is_some() && looks_binary(bytes));
         if !shows {
             self.attach(part, kind, name, bytes, number);
@@ -163,7 +165,7 @@ impl<'r> Reader<'r> {
     /// Content-Disposition's `filename`, else Content-Type's `name`, cleaned.
     fn name(&mut self, part: &Part<'_>, disposition: Option<&Parameterised>) -> Option<String> {
         let by_disposition = disposition.and_then(|d| d.get("filename").or_else(|| d.get("name")));
-        let by_type = part.content_type.get("name").or_else(|| part.content_type.get("filename"));
+        let by_type = ["name", "filename", "file"].iter().find_map(|n| part.content_type.get(n));
         [by_disposition, by_type].into_iter().flatten().map(attachment::clean_name).find(|n| !n.is_empty())
     }
 
@@ -222,7 +224,7 @@ impl<'r> Reader<'r> {
         if is_html {
             return vec![Piece::from_html(text)];
         }
-        if kind != "text/plain" {
+        if matches!(kind, "text/enriched" | "text/richtext") {
             return vec![Piece::plain(body::enriched(&text))];
         }
         if part.content_type.get("format").is_some_and(|f| f.eq_ignore_ascii_case("flowed")) {
@@ -258,16 +260,25 @@ impl<'r> Reader<'r> {
         let name = name.unwrap_or_else(|| {
             let by_subject =
                 if matches!(kind.as_str(), "message/rfc822" | "message/global") { self.nested_subject(bytes) } else { None };
-            by_subject.unwrap_or_else(|| attachment::made_up_name(&kind, self.attachments.len() + 1))
+            let by_id = || id.as_deref().and_then(attachment::name_from_id);
+            by_subject.or_else(by_id).unwrap_or_else(|| self.made_up_name(&kind))
         });
         self.file(name, &kind, bytes, id, number);
+    }
+
+    /// A name for a part without one, that no other part has.
+    fn made_up_name(&self, kind: &str) -> String {
+        (0..=self.attachments.len())
+            .map(|n| attachment::made_up_name(kind, n))
+            .find(|name| self.attachments.len() > NAMES_COMPARED || self.attachments.iter().all(|a| a.name != *name))
+            .unwrap_or_default()
     }
 
     fn file(&mut self, name: String, kind: &str, bytes: &[u8], content_id: Option<String>, number: u32) {
         if self.want == Some(number) {
             self.wanted = Some(bytes.to_vec());
         }
-        let name = if name.is_empty() { attachment::made_up_name(kind, self.attachments.len() + 1) } else { name };
+        let name = if name.is_empty() { self.made_up_name(kind) } else { name };
         self.attachments.push(attachment::describe(name, kind, bytes, content_id, number));
     }
 
@@ -278,7 +289,7 @@ impl<'r> Reader<'r> {
         let mut aside = Repairs::default();
         let fields = header::read(head, 0, ends, 200, "", &|_| false, &mut aside);
         let subject = encoded_word::decode(&header::unfold(fields.get("Subject")?), self.hint.as_deref(), "", &mut aside);
-        let name = attachment::clean_name(&subject.replace(['/', '\\', ':'], "_"));
+        let name = attachment::clean_name(&subject.replace(['/', '\\'], "_"));
         (!name.is_empty()).then(|| format!("{}.eml", shorten(&name, 120).trim_end()))
     }
 
@@ -371,6 +382,35 @@ impl<'r> Reader<'r> {
             self.file(name, &kind, &file.bytes, file.content_id, number);
         }
     }
+}
+
+/// Text that a client shows as such: an unknown subtype is plain text (RFC 2046 section 4.1.4),
+/// save those that are files by nature.
+fn is_shown_text(kind: &str) -> bool {
+    kind.strip_prefix("text/").is_some_and(|subtype| {
+        !matches!(
+            subtype,
+            "calendar"
+                | "vcard"
+                | "x-vcard"
+                | "directory"
+                | "csv"
+                | "xml"
+                | "rtf"
+                | "css"
+                | "javascript"
+                | "rfc822-headers"
+                | "rfc822-header"
+                | "x-patch"
+                | "x-diff"
+                | "comma-separated-values"
+                | "tab-separated-values"
+                | "json"
+                | "x-vcalendar"
+                | "x-moz-deleted"
+                | "pdf"
+        )
+    })
 }
 
 /// Content-ID without brackets.

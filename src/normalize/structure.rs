@@ -343,8 +343,10 @@ impl<'a> Walk<'a, '_> {
                 at + memmem::find(rest, needle)? + 1
             };
             let (line, next) = self.ends.line(self.raw, start);
-            let found =
-                self.frames.iter().enumerate().rev().find_map(|(level, f)| matches(&f.boundary, line).map(|c| (level, c)));
+            let frames = || self.frames.iter().enumerate().rev();
+            let found = frames()
+                .find_map(|(level, f)| matches(&f.boundary, line).map(|c| (level, c)))
+                .or_else(|| frames().find_map(|(level, f)| matches_loosely(&f.boundary, line).map(|c| (level, c))));
             if let Some((level, closing)) = found {
                 let mut body_end = start;
                 if body_end > from {
@@ -391,9 +393,15 @@ fn matches(boundary: &[u8], line: &[u8]) -> Option<bool> {
     match rest.trim_ascii_end() {
         b"" => Some(false),
         b"--" => Some(true),
-        // Text glued behind the end (a footer).
-        other => (other.starts_with(b"--") && matches!(other.get(2), Some(b' ' | b'\t'))).then_some(true),
+        _ => None,
     }
+}
+
+/// A delimiter with other text behind a blank (RFC 2046 section 5.1.1 allows a reader to take it).
+fn matches_loosely(boundary: &[u8], line: &[u8]) -> Option<bool> {
+    let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
+    let (rest, closing) = rest.strip_prefix(b"--").map_or((rest, false), |r| (r, true));
+    matches!(rest.first(), Some(b' ' | b'\t')).then_some(closing)
 }
 
 fn is_media_type(value: &str) -> bool {

@@ -147,7 +147,7 @@ fn is_prose(input: &[u8], at: usize) -> bool {
         || line.starts_with(b"__")
 }
 
-/// How much of `input` can't be base64: 0.0 (all of it can) to 1.0. Looks at the first 4 KiB.
+/// Which share of `input` can't be base64: 0.0 (all of it can) to 1.0. Looks at the first 4 KiB.
 pub(super) fn not_base64(input: &[u8]) -> f32 {
     let sample = input.trim_ascii().before(4096);
     if sample.is_empty() {
