@@ -116,6 +116,7 @@ fn outcome(item: &QuarantineItem, by: &str) -> Markup {
     }
 }
 
+/// Who wrote to whom, and when.
 fn facts(item: &QuarantineItem, organisation: Option<&str>, read: &Result<Arc<ReadMail>, Unreadable>) -> Markup {
     html! {
         dl.facts {
@@ -129,28 +130,33 @@ fn facts(item: &QuarantineItem, organisation: Option<&str>, read: &Result<Arc<Re
                     @if let Some(sender) = &item.sender { dt { "From" } dd { (sender) } }
                 }
             }
-            dt { "Received" } dd { (layout::time(item.received_at_us)) }
-            @if let Some(name) = organisation { dt { "Organisation" } dd { (name) } }
-            @if let Ok(read) = read {
-                @let envelope = &read.entry.envelope;
-                dt { "Envelope" }
-                dd {
-                    @if envelope.reverse_path.is_empty() { "no sender (as bounces have)" } @else { (envelope.reverse_path) }
-                    " → "
-                    @for (n, r) in envelope.recipients.iter().filter(|r| r.organisation == item.organisation).take(10).enumerate() {
-                        @if n > 0 { ", " } (r.address)
-                    }
+            dt { "Received" } dd { (layout::time(item.received_at_us)) @if let Some(name) = organisation { ", for " (name) } }
+        }
+    }
+}
+
+/// Where it came from, for those who look after mail servers.
+fn way(item: &QuarantineItem, read: &ReadMail) -> Markup {
+    let envelope = &read.entry.envelope;
+    html! {
+        dl.facts {
+            dt { "Envelope" }
+            dd {
+                @if envelope.reverse_path.is_empty() { "no sender (as bounces have)" } @else { (envelope.reverse_path) }
+                " → "
+                @for (n, r) in envelope.recipients.iter().filter(|r| r.organisation == item.organisation).take(10).enumerate() {
+                    @if n > 0 { ", " } (r.address)
                 }
-                dt { "Came from" }
-                dd {
-                    @if let Some(ip) = envelope.client_ip { (ip) } @else { "this machine" }
-                    @if let Some(helo) = &envelope.helo { " (" (helo) ")" }
-                    ", " (format!("{:?}", envelope.protocol))
-                    @if envelope.tls.is_some() { ", encrypted" }
-                }
-                dt { "Kind" } dd { (read.class.class.as_str()) @if let Some(client) = read.mail.client { ", written with " (client) } }
-                dt { "Size" } dd { (layout::bytes(read.entry.body_len)) }
             }
+            dt { "Came from" }
+            dd {
+                @if let Some(ip) = envelope.client_ip { (ip) } @else { "this machine" }
+                @if let Some(helo) = &envelope.helo { " (" (helo) ")" }
+                ", " (format!("{:?}", envelope.protocol))
+                @if envelope.tls.is_some() { ", encrypted" }
+            }
+            dt { "Kind" } dd { (read.class.class.as_str()) @if let Some(client) = read.mail.client { ", written with " (client) } }
+            dt { "Size" } dd { (layout::bytes(read.entry.body_len)) }
             dt { "Queue id" } dd.mono { (item.locator.position) }
         }
     }
@@ -206,6 +212,10 @@ fn mail(app: &SharedApp, item: &QuarantineItem, read: &ReadMail) -> Markup {
                         }
                     }
                 }
+            }
+            details {
+                summary { "Where it came from" }
+                (way(item, read))
             }
             details {
                 summary { "Headers" }

@@ -93,7 +93,8 @@ fn because(rule: &str) -> &str {
 
 fn may(word: &str) -> &'static str {
     match word {
-        "open" => "Its sender begins it.",
+        // To begin one is the sender's right: nothing to say.
+        "open" => "",
         "participant" => "Its sender is known there and speaks as a participant.",
         "unverified" => "Its sender is not known there: the mail would show as unverified and change nothing.",
         "automatic" => "A program wrote it: it would be filed, and nothing would follow from it.",

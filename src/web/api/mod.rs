@@ -11,6 +11,7 @@ mod asked;
 mod conversations;
 mod events;
 mod messages;
+mod outbound;
 mod quarantine;
 mod webhooks;
 
@@ -45,6 +46,7 @@ pub(super) fn routes(app: &SharedApp) -> Router<SharedApp> {
         .route("/quarantine/{id}/raw", get(quarantine::raw))
         .route("/quarantine/{id}/release", post(quarantine::release))
         .route("/quarantine/{id}/discard", post(quarantine::discard))
+        .route("/outbound", post(outbound::register))
         .route("/events", get(events::list))
         .route("/events/stream", get(events::stream))
         .route("/webhooks", get(webhooks::list).post(webhooks::add))

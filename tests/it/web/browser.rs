@@ -118,7 +118,7 @@ async fn an_administrator_opens_the_link_reads_a_held_mail_and_releases_it() {
     let link = tidegate::web::first_admin_link(&gateway.store, &gateway.config).await.unwrap().unwrap();
     let link = gateway.url(&link[link.find("/login/").unwrap()..]);
     let profile = tempfile::tempdir().unwrap();
-    let browser = driver.browser(profile.path(), "1100,900", false).await;
+    let browser = driver.browser(profile.path(), "1100,1250", false).await;
 
     browser.goto(&link).await.unwrap();
     picture(&browser, "welcome.png").await;
@@ -138,6 +138,18 @@ async fn an_administrator_opens_the_link_reads_a_held_mail_and_releases_it() {
     shows(&browser, "Why it is held").await;
     shows(&browser, "transfer slip.pdf").await;
     picture(&browser, "item.png").await;
+    // The sender's html is in a frame of its own, in which no script runs.
+    let details = browser.find_all(Locator::Css("details summary")).await.unwrap();
+    for summary in details {
+        if summary.text().await.unwrap().starts_with("As the sender") {
+            summary.click().await.unwrap();
+        }
+    }
+    let frame = browser.find(Locator::Css("iframe")).await.unwrap();
+    frame.enter_frame().await.unwrap();
+    shows(&browser, "second reminder").await;
+    browser.enter_parent_frame().await.unwrap();
+    picture(&browser, "formatted.png").await;
     browser.find(Locator::Css("form[action$='/release'] button")).await.unwrap().click().await.unwrap();
     shows(&browser, "Released by grace").await;
     assert_eq!(gateway.store.quarantine_item(id).await.unwrap().state, QuarantineState::Released);
@@ -147,7 +159,7 @@ async fn an_administrator_opens_the_link_reads_a_held_mail_and_releases_it() {
     if std::env::var("TIDEGATE_SCREENSHOTS").is_ok() {
         let cookie = browser.get_named_cookie("tidegate").await.unwrap();
         let other = tempfile::tempdir().unwrap();
-        let phone = driver.browser(other.path(), "500,900", true).await;
+        let phone = driver.browser(other.path(), "500,1200", true).await;
         phone.goto(&gateway.url("/")).await.unwrap();
         phone.add_cookie(cookie).await.unwrap();
         phone.goto(&gateway.url("/quarantine")).await.unwrap();

@@ -72,7 +72,7 @@ impl Gateway {
             metrics: metrics.clone(),
         })
         .unwrap();
-        let tokens = TokenKeys::default();
+        let tokens = TokenKeys::from_secrets([b"thirty-two bytes that nobody knows"]);
         let (readiness, ready) = watch::channel(Readiness::default());
         let (shutdown, down) = watch::channel(false);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
