@@ -428,3 +428,6 @@ impl<T: Io, S: Spool> Connection<T, S> {
         self.progress = true;
     }
 }
+
+#[cfg(test)]
+mod tests;

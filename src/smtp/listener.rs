@@ -37,13 +37,13 @@ pub(crate) fn serve<S: Spool>(reception: &Reception<S>, listeners: Vec<(Listener
         Ok(runtime) => runtime,
         Err(e) => return tracing::error!(error = %e, "reception can't start"),
     };
-    runtime.block_on(serve_all(reception, listeners));
+    runtime.block_on(serve_shared(Shared::new(reception), listeners));
     // Drops what the grace did not suffice for.
     runtime.shutdown_background();
 }
 
-async fn serve_all<S: Spool>(reception: &Reception<S>, listeners: Vec<(ListenerKind, TcpListener)>) {
-    let shared = Shared::new(reception);
+/// Accepts until shutdown, and returns when the last session has ended or the grace is over.
+pub(crate) async fn serve_shared<S: Spool>(shared: Arc<Shared<S>>, listeners: Vec<(ListenerKind, TcpListener)>) {
     // Every task holds a clone; when all are gone, `ended` gets its end.
     let (alive, mut ended) = mpsc::channel::<()>(1);
     for (kind, listener) in listeners {

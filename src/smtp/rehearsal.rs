@@ -146,9 +146,10 @@ impl Rehearsal {
     }
 }
 
-/// For the fuzzer: a client sends `data` behind its first byte, which chooses how it is split. What the
-/// session says and takes must not depend on the split, and no mail may be taken that holds the end of
-/// another.
+/// For the fuzzer: a client sends `data` behind its first byte, which chooses how it is split.
+///
+/// What the session says and takes must not depend on the split; every 250 stands for one mail, which has
+/// recipients and is within the limit.
 ///
 /// # Panics
 /// When it does: that is the fault looked for.

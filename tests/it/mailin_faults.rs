@@ -3,11 +3,12 @@
 //! It stays as the baseline of the benchmark. A release that mends one of these makes this test fail; then the
 //! decision in ARCHITECTURE.md wants a second look. What ours does instead is in `tests/dialogues/`.
 
-use super::reception::{Client, wait_until};
+use super::reception::{Client, PATIENCE, wait_until};
 use mailin_embedded::{Handler, Response, Server, SslConfig, response};
-use std::io;
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What the handler does with a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,11 +162,11 @@ fn mailin_still_has_no_limit_on_a_line() {
 fn mailin_still_lets_idle_clients_keep_others_out() {
     let (at, _) = start(Does::Accept, 2);
     let idle = [Client::greeted(at), Client::greeted(at)];
-    let mut third = Client::connect(at);
-    let waits = std::thread::spawn(move || third.reply());
-    // Nothing to wait for but the absence of a greeting: once the idle go, it comes.
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    assert!(!waits.is_finished(), "a third client is served now");
+    let third = TcpStream::connect(at).unwrap();
+    third.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let waited = (&third).read(&mut [0; 100]).map_err(|e| e.kind());
+    assert_eq!(waited, Err(io::ErrorKind::WouldBlock), "a third client is served now");
+    third.set_read_timeout(Some(PATIENCE)).unwrap();
     drop(idle);
-    assert!(waits.join().unwrap().starts_with("220"));
+    assert!(Client::over(third).reply().starts_with("220"));
 }

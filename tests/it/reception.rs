@@ -1,5 +1,8 @@
 //! Reception over real sockets: a gateway with a journal on loopback, and clients that behave well or not.
 
+mod encrypted;
+mod sockets;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -48,7 +51,7 @@ pub(super) struct Gateway {
     registry: prometheus_client::registry::Registry,
     served: Option<JoinHandle<()>>,
     _tls: Option<watch::Sender<Arc<rustls::ServerConfig>>>,
-    _dir: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Gateway {
@@ -91,8 +94,13 @@ impl Gateway {
             registry,
             served: Some(served),
             _tls: tls_sender,
-            _dir: dir,
+            folder: dir,
         }
+    }
+
+    /// Where its files are.
+    pub(super) fn dir(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Everything in the journal.
