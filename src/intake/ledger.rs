@@ -145,9 +145,32 @@ pub async fn look(reader: &Reader, store: &Store) -> Result<Books, LedgerError> 
         books.take_page(&accepted, &done, &found);
         at = next;
     }
+    behind_the_end(&mut books, reader, store, at).await?;
     books.balanced = books.problems_total == 0
         && books.accepted == books.attached + books.quarantined + books.duplicate + books.discarded + books.in_flight;
     Ok(books)
+}
+
+/// Behind the end there are the mails that came meanwhile. Anything else says that the journal lost its tail.
+async fn behind_the_end(books: &mut Books, reader: &Reader, store: &Store, end: Position) -> Result<(), LedgerError> {
+    // The largest position that the database can hold.
+    let last = Position { segment: i32::MAX.cast_unsigned(), offset: u32::MAX };
+    for (position, organisation, _) in store.dispositions_between(reader.id(), end, last).await? {
+        let reader = reader.clone();
+        match tokio::task::spawn_blocking(move || reader.entry(position)).await {
+            Ok(Ok(entry)) if entry.envelope.organisations().contains(&organisation) => {}
+            Ok(Ok(_) | Err(journal::Error::NotFound(_))) => {
+                books.problem(
+                    position,
+                    organisation,
+                    "has a disposition, and the journal has no such mail for this organisation",
+                );
+            }
+            Ok(Err(error)) => return Err(error.into()),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
