@@ -9,6 +9,7 @@ mod directory_commands;
 mod gateway;
 mod isolation;
 mod journal_histories;
+mod left_out;
 mod mailin_faults;
 mod normalize_properties;
 mod outage;
