@@ -3,8 +3,8 @@
 //! `on_both_databases! { async fn it_does(db: Database) { … } }` makes a test for each. Without
 //! TEST_DATABASE_URL the PostgreSQL half says on stderr that it was left out; `scripts/with-postgres` sets it.
 
+use crate::left_out::left_out;
 use prometheus_client::registry::Registry;
-use std::io::Write;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 use tidegate::store::Store;
@@ -60,12 +60,8 @@ impl Database {
     pub(crate) async fn postgres() -> Option<Database> {
         static SAID: Once = Once::new();
         let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
-            // Straight to stderr, past the capture of test output.
             SAID.call_once(|| {
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "LEFT OUT: everything on PostgreSQL, because TEST_DATABASE_URL is not set (scripts/with-postgres sets it)"
-                );
+                left_out("everything on PostgreSQL", "TEST_DATABASE_URL is not set (scripts/with-postgres sets it)");
             });
             return None;
         };
