@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use tidegate::journal::{Entry, Reader};
+use tidegate::mail::Position;
 
 /// Longest wait for a start, an end or an empty queue: two busy cores, a debug build.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -87,11 +89,25 @@ impl Gateway {
         last
     }
 
-    /// The raw mails in the journal, in its order.
-    pub(crate) fn raw_mails(&self) -> Vec<(tidegate::journal::Entry, Vec<u8>)> {
-        let reader = tidegate::journal::Reader::open(&self.data_dir.join("journal")).unwrap();
-        let entries = reader.entries(tidegate::mail::Position::START, 100_000).unwrap();
-        entries.into_iter().map(|e| (reader.body(e.position).unwrap(), e)).map(|(body, e)| (e, body)).collect()
+    /// Every mail in the journal with its raw bytes, in its order.
+    pub(crate) fn each_mail(&self, mut see: impl FnMut(&Entry, &[u8])) {
+        let reader = Reader::open(&self.data_dir.join("journal")).unwrap();
+        let mut from = Position::START;
+        loop {
+            let page = reader.entries(from, 500).unwrap();
+            let Some(last) = page.last() else { return };
+            from = last.next;
+            for entry in &page {
+                see(entry, &reader.body(entry.position).unwrap());
+            }
+        }
+    }
+
+    /// The same, all at once.
+    pub(crate) fn raw_mails(&self) -> Vec<(Entry, Vec<u8>)> {
+        let mut out = Vec::new();
+        self.each_mail(|entry, body| out.push((entry.clone(), body.to_vec())));
+        out
     }
 
     /// SIGTERM; the exit has to be a clean one.

@@ -19,4 +19,5 @@ mod rig;
 mod send_import;
 mod store_both;
 mod threading_order;
+mod torture;
 mod web;
