@@ -394,6 +394,9 @@ impl<T: Io, S: Spool> Connection<T, S> {
             }
         };
         drop(share);
+        if let Ok(position) = &result {
+            tracing::debug!(smtp.session.id = self.session.id(), journal.position = %position, "mail accepted");
+        }
         self.session.stored(result, &mut self.wire.out);
         self.progress = true;
         if *self.shared.shutdown.borrow() {

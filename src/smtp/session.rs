@@ -124,6 +124,14 @@ struct Incoming {
     refused: Option<Refusal>,
 }
 
+/// Which of its facts a session has from XCLIENT.
+#[derive(Debug, Default)]
+struct Told {
+    helo: bool,
+    login: bool,
+    esmtp: Option<bool>,
+}
+
 /// One session. See the module for how it is driven.
 #[derive(Debug)]
 pub struct Session {
@@ -132,10 +140,10 @@ pub struct Session {
     id: String,
     client_name: Option<String>,
     helo: Option<String>,
-    /// A trusted peer told the HELO; what it says itself does not replace that.
-    helo_told: bool,
     esmtp: bool,
     authenticated: Option<String>,
+    /// What a trusted peer told with XCLIENT; what it says and does itself does not replace that.
+    told: Told,
     transaction: Option<Transaction>,
     body: Option<Incoming>,
     /// Replies due when the driver has stored the mail: LMTP wants one for each recipient.
@@ -160,9 +168,9 @@ impl Session {
             id,
             client_name: None,
             helo: None,
-            helo_told: false,
             esmtp: false,
             authenticated: None,
+            told: Told::default(),
             transaction: None,
             body: None,
             replies_due: 0,
@@ -228,7 +236,12 @@ impl Session {
 
     /// Allows so many more body bytes to be kept.
     pub fn grant(&mut self, room: usize) {
+        let declared = usize::try_from(self.declared_size()).unwrap_or(usize::MAX);
         if let Some(body) = &mut self.body {
+            if body.bytes.capacity() == 0 {
+                // What was declared will be needed: better at once than by growing and copying.
+                body.bytes.reserve_exact(declared.min(room));
+            }
             body.room += room;
         }
     }
@@ -531,11 +544,13 @@ impl Session {
 
     fn forget_hello(&mut self) {
         self.forget_mail();
-        if !self.helo_told {
+        if !self.told.helo {
             self.helo = None;
         }
+        if !self.told.login {
+            self.authenticated = None;
+        }
         self.esmtp = false;
-        self.authenticated = None;
     }
 
     fn offer(&self) -> Offer {
@@ -557,7 +572,7 @@ impl Session {
             (false, true, true) => Protocol::ESMTPSA,
             (false, true, false) => Protocol::ESMTPS,
             (false, false, true) => Protocol::ESMTPA,
-            (false, false, false) if self.esmtp => Protocol::ESMTP,
+            (false, false, false) if self.told.esmtp.unwrap_or(self.esmtp) => Protocol::ESMTP,
             (false, false, false) => Protocol::SMTP,
         }
     }

@@ -144,7 +144,9 @@ impl<T: Io> Wire<T> {
             input.copy_within(*start..*end, 0);
             (*start, *end) = (0, *end - *start);
         }
-        let wanted = if large && *filled { READ_BYTES_LARGE } else { READ_BYTES };
+        let usual = if large && *filled { READ_BYTES_LARGE } else { READ_BYTES };
+        // An unfinished command is kept, so there always is room for more of it.
+        let wanted = usual.max(*end + READ_BYTES / 4);
         if input.len() < wanted {
             input.resize(wanted, 0);
         }
@@ -218,8 +220,9 @@ impl<T: Io> Wire<T> {
         }
         let mut read_over = 0;
         while read_over < FAREWELL_BYTES_MAX && self.fill(false, deadline, None).await.is_ok() {
-            read_over += self.pending().len();
-            self.consume(usize::MAX - self.end);
+            let bytes = self.pending().len();
+            read_over += bytes;
+            self.consume(bytes);
         }
     }
 }

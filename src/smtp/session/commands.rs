@@ -61,7 +61,7 @@ impl Session {
     /// RFC 5321 4.1.4: HELO at any time gives up the mail that was begun.
     fn hello(&mut self, name: Option<String>, esmtp: bool) {
         self.forget_mail();
-        if !self.helo_told {
+        if !self.told.helo {
             // Nothing is a name too: the client did say HELO.
             self.helo = Some(name.unwrap_or_default());
         }
@@ -260,15 +260,14 @@ impl Session {
             self.client_name = name;
         }
         if let Some(helo) = told.helo {
-            self.helo_told = helo.is_some();
+            self.told.helo = helo.is_some();
             self.helo = helo;
         }
-        if let Some(esmtp) = told.esmtp {
-            self.esmtp = esmtp;
-        }
         if let Some(login) = told.login {
+            self.told.login = login.is_some();
             self.authenticated = login;
         }
+        self.told.esmtp = told.esmtp.or(self.told.esmtp);
         self.greet(out);
     }
 }
