@@ -6,6 +6,7 @@
 
 use super::Global;
 use super::mails;
+use crate::classify;
 use crate::limits::Limits;
 use crate::mail::{Classification, FoldKind, NormalizedMail, Person, Reading};
 use crate::normalize;
@@ -65,7 +66,7 @@ pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
 
 fn read(raw: &[u8], limits: &Limits) -> (NormalizedMail, Classification, Option<String>) {
     let mail = normalize::normalize(raw, limits);
-    let class = Classification { class: crate::mail::Class::Person, evidence: Vec::new(), bounce: None };
+    let class = classify::classify(&mail, None);
     let html = mail.html_source.as_deref().map(normalize::sanitize);
     (mail, class, html)
 }

@@ -25,6 +25,7 @@ mod date;
 mod encoded_word;
 mod header;
 mod html;
+mod locale;
 mod parameter;
 mod quote;
 mod reader;

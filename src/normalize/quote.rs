@@ -1,6 +1,526 @@
-//! placeholder
+//! Folds: which ranges of the text repeat another mail, or are a signature.
+//!
+//! A fold hides, it never deletes: the text stays whole, and where folding would leave nothing,
+//! nothing quoted is folded. Found are quoted lines (`>` and what html marks), attribution lines
+//! ("On … wrote:") with what they introduce, quoted headers ("From: … Sent: …"), separator lines,
+//! `-- ` signatures and the lines telephones add, in the languages of [`super::locale`].
+//!
+//! # Failure
+//! None. Time is linear: each line is looked at a bounded number of times, a long line only at
+//! its beginning and end.
+
+use super::locale::{Label, WORDS};
+use super::span::{Span, shorten};
 use crate::mail::{Fold, FoldKind};
 use std::ops::Range;
-pub(super) fn folds(_text: &str, quotes: &[Range<usize>]) -> Vec<Fold> {
-    quotes.iter().map(|r| Fold { start: r.start, end: r.end, kind: FoldKind::Quote }).collect()
+
+/// An attribution is wrapped over at most so many lines.
+const ATTRIBUTION_LINES: usize = 5;
+/// Bytes of a line that are looked at: an attribution or a label is short.
+const LINE_BYTES: usize = 400;
+/// Lines of a signature: a longer one is text.
+const SIGNATURE_LINES: usize = 30;
+/// Lines a quoted header may take.
+const HEADER_LINES: usize = 12;
+
+/// A line of the text.
+struct Line<'a> {
+    start: usize,
+    /// Without its line end.
+    text: &'a str,
+    /// Begins with `>`, or lies in a range that html marks.
+    quoted: bool,
+    /// Nothing visible in it besides quote marks.
+    blank: bool,
+}
+
+impl Line<'_> {
+    fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+}
+
+/// Finds the folds of a text. `quotes` are ranges that its html marks as quoted.
+pub(super) fn folds(text: &str, quotes: &[Range<usize>]) -> Vec<Fold> {
+    let lines = lines(text, quotes);
+    let mut found = quoted(&lines, text);
+    let body_end = found.iter().find(|f| f.end >= text.len()).map_or(text.len(), |f| f.start);
+    found.extend(signature(&lines, &found, body_end));
+    found.sort_by_key(|f| f.start);
+    if is_blank_without(text, &found) {
+        // All of it is quoted: there is nothing else to show.
+        found.retain(|f| f.kind == FoldKind::Signature);
+        if is_blank_without(text, &found) {
+            found.clear();
+        }
+    }
+    found
+}
+
+fn lines<'a>(text: &'a str, quotes: &[Range<usize>]) -> Vec<Line<'a>> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    let mut marked = quotes.iter().peekable();
+    for line in text.split('\n') {
+        while marked.peek().is_some_and(|q| q.end <= start) {
+            marked.next();
+        }
+        let blank = line.chars().all(|c| c.is_whitespace() || is_mark(c) || c == '>' || c == '|');
+        let in_html = marked.peek().is_some_and(|q| q.start <= start && start < q.end);
+        let has_mark = line.trim_start_matches([' ', '\t']).starts_with('>');
+        out.push(Line { start, text: line, quoted: has_mark || in_html, blank });
+        start += line.len() + 1;
+    }
+    out
+}
+
+/// Marks of writing direction and other invisible letters.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{ad}' | '\u{1427}')
+}
+
+fn is_blank_without(text: &str, folds: &[Fold]) -> bool {
+    let mut at = 0;
+    for fold in folds {
+        if text.get(at..fold.start).is_some_and(|t| !t.trim().is_empty()) {
+            return false;
+        }
+        at = at.max(fold.end);
+    }
+    text.after(at).trim().is_empty()
+}
+
+/// Whether nothing but quotes and a signature comes.
+fn is_tail(lines: &[Line<'_>]) -> bool {
+    match lines.iter().find(|l| !l.blank && !l.quoted) {
+        Some(line) => is_signature_delimiter(line.text) && lines.len() <= SIGNATURE_LINES,
+        None => true,
+    }
+}
+
+/// What introduces quoted text.
+enum Lead {
+    /// From line to line (exclusive); what follows is quoted if it is marked, or to the end.
+    Attribution(usize, usize),
+    /// Everything from this line on is another mail.
+    Rest(usize, FoldKind),
+}
+
+/// Folds of quoted text, in order.
+fn quoted(lines: &[Line<'_>], text: &str) -> Vec<Fold> {
+    let mut out: Vec<Fold> = Vec::new();
+    let mut at = 0;
+    let last = lines.iter().rposition(|l| !l.blank).map_or(0, |i| i + 1);
+    while at < last {
+        let Some(line) = lines.get(at) else { break };
+        if line.blank {
+            at += 1;
+            continue;
+        }
+        if line.quoted {
+            let end = block_end(lines, at);
+            // A quote without an attribution is context for the answer below it, unless none comes.
+            let is_tail = is_tail(lines.get(end..last).unwrap_or_default());
+            let from_html = !line.text.trim_start().starts_with('>');
+            if is_tail || from_html {
+                push(&mut out, lines, at, end, FoldKind::Quote, text);
+            }
+            at = end;
+            continue;
+        }
+        match lead(lines, at) {
+            Some(Lead::Rest(from, kind)) => {
+                push(&mut out, lines, from, last, kind, text);
+                return out;
+            }
+            Some(Lead::Attribution(from, to)) => {
+                let next = lines.iter().enumerate().skip(to).find(|(_, l)| !l.blank);
+                match next {
+                    Some((i, l)) if l.quoted => {
+                        let end = block_end(lines, i);
+                        if is_tail(lines.get(end..last).unwrap_or_default()) || !l.text.trim_start().starts_with('>') {
+                            push(&mut out, lines, from, end, FoldKind::Quote, text);
+                        }
+                        at = end;
+                    }
+                    Some(_) => {
+                        push(&mut out, lines, from, last, FoldKind::Quote, text);
+                        return out;
+                    }
+                    None => {
+                        push(&mut out, lines, from, to, FoldKind::Quote, text);
+                        at = to;
+                    }
+                }
+            }
+            None => at += 1,
+        }
+    }
+    out
+}
+
+fn push(out: &mut Vec<Fold>, lines: &[Line<'_>], from: usize, to: usize, kind: FoldKind, text: &str) {
+    let (Some(first), Some(last)) = (lines.get(from), to.checked_sub(1).and_then(|i| lines.get(i))) else { return };
+    let reaches_end = lines.get(to..).unwrap_or_default().iter().all(|l| l.blank);
+    let end = if reaches_end { text.len() } else { last.end() };
+    if first.start < end && out.last().is_none_or(|f| f.end <= first.start) {
+        out.push(Fold { start: first.start, end, kind });
+    }
+}
+
+/// The end of a block of quoted lines that begins at `from`; blank lines between them belong to it.
+fn block_end(lines: &[Line<'_>], from: usize) -> usize {
+    let mut end = from;
+    for (i, line) in lines.iter().enumerate().skip(from) {
+        if line.quoted {
+            end = i + 1;
+        } else if !line.blank {
+            break;
+        }
+    }
+    end
+}
+
+/// Whether something at this line introduces quoted text.
+fn lead(lines: &[Line<'_>], at: usize) -> Option<Lead> {
+    if let Some(kind) = separator(lines.get(at)?.text) {
+        return Some(Lead::Rest(at, kind));
+    }
+    if is_rule(lines.get(at)?.text) {
+        // A line of underscores counts only with a quoted header right below it.
+        let next = lines.iter().enumerate().skip(at + 1).find(|(_, l)| !l.blank)?.0;
+        return is_header_block(lines, next, 2).then_some(Lead::Rest(at, FoldKind::Quote));
+    }
+    if is_header_block(lines, at, 3) {
+        return Some(Lead::Rest(at, FoldKind::Quote));
+    }
+    attribution(lines, at)
+}
+
+fn bare(line: &str) -> &str {
+    shorten(line, LINE_BYTES).trim_matches(|c: char| c.is_whitespace() || is_mark(c) || c == '>' || c == '*')
+}
+
+/// `-----Original Message-----`, `Begin forwarded message:`.
+fn separator(line: &str) -> Option<FoldKind> {
+    let line = bare(line);
+    if line.len() > 120 {
+        return None;
+    }
+    let is_dash = |c: char| matches!(c, '-' | '_' | '=' | '*' | '‐' | '–' | '—' | '─' | '~' | '#') || c.is_whitespace();
+    let core = line.trim_matches(is_dash);
+    let dashes = line.len() - core.len();
+    let has_colon = core.ends_with([':', '：']);
+    let core = core.trim_end_matches([':', '：', ' ', '\u{a0}']).to_lowercase();
+    if core.is_empty() || (dashes < 4 && !has_colon) {
+        return None;
+    }
+    if WORDS.forwards.iter().any(|f| core == *f || (dashes >= 4 && core.starts_with(f) && f.len() > 10)) {
+        return Some(FoldKind::Forward);
+    }
+    (dashes >= 4 && WORDS.originals.iter().any(|o| core == *o)).then_some(FoldKind::Quote)
+}
+
+/// A line that is only a line.
+fn is_rule(line: &str) -> bool {
+    let line = bare(line);
+    line.len() >= 5 && line.chars().all(|c| matches!(c, '_' | '-' | '─' | '=' | '*'))
+}
+
+/// The label at the start of a line and whether a value follows it.
+fn label(line: &str) -> Option<(Label, bool)> {
+    let line = bare(line);
+    let colon = line.find([':', '：'])?;
+    let name = line.before(colon);
+    if name.len() > 40 {
+        return None;
+    }
+    let name = name.trim_matches(|c: char| c.is_whitespace() || c == '*' || c == '_' || is_mark(c)).to_lowercase();
+    let label = WORDS.label(&name)?;
+    let value = line.after(colon).trim_start_matches([':', '：', '*', ' ', '\t', '\u{a0}']);
+    Some((label, !value.is_empty()))
+}
+
+/// A quoted header begins here: so many different labels in the next lines, a sender among them.
+fn is_header_block(lines: &[Line<'_>], at: usize, needed: usize) -> bool {
+    let Some((first, first_has_value)) = lines.get(at).and_then(|l| label(l.text)) else { return false };
+    let mut kinds = vec![first];
+    let mut strange = 0;
+    let mut blanks = 0;
+    let mut values = usize::from(first_has_value);
+    for line in lines.iter().skip(at + 1).take(HEADER_LINES) {
+        if line.blank {
+            blanks += 1;
+            // Html converted by some programs has a blank line after each field.
+            if blanks > kinds.len() {
+                break;
+            }
+            continue;
+        }
+        match label(line.text) {
+            Some((kind, has_value)) => {
+                strange = 0;
+                values += usize::from(has_value);
+                if !kinds.contains(&kind) {
+                    kinds.push(kind);
+                }
+            }
+            None => {
+                strange += 1;
+                if strange > 2 {
+                    break;
+                }
+            }
+        }
+    }
+    let has_sender = kinds.contains(&Label::From) || (kinds.contains(&Label::Sent) && kinds.contains(&Label::To));
+    kinds.len() >= needed
+        && has_sender
+        && values + 1 >= kinds.len()
+        && (kinds.contains(&Label::Sent) || kinds.contains(&Label::Subject))
+}
+
+/// An attribution that begins at `at`.
+fn attribution(lines: &[Line<'_>], at: usize) -> Option<Lead> {
+    let mut joined = String::new();
+    for (n, line) in lines.iter().enumerate().skip(at).take(ATTRIBUTION_LINES) {
+        if line.blank || (line.quoted && n > at && !line.text.trim_start_matches(['>', ' ']).starts_with(':')) {
+            return None;
+        }
+        if !joined.is_empty() {
+            joined.push(' ');
+        }
+        joined.push_str(bare(line.text));
+        if joined.len() > LINE_BYTES * 2 {
+            return None;
+        }
+        let next_is_quoted = lines.iter().skip(n + 1).find(|l| !l.blank).is_some_and(|l| l.quoted);
+        if is_attribution(&joined, next_is_quoted) {
+            // The shortest that says it: a line before the date is not part of it.
+            let from = shortest(lines, at, n, next_is_quoted);
+            return (from == at).then_some(Lead::Attribution(at, n + 1));
+        }
+    }
+    None
+}
+
+/// The last line between `at` and `end` that begins like an attribution and from which on the
+/// lines are one; else the last from which on they are one.
+fn shortest(lines: &[Line<'_>], at: usize, end: usize, next_is_quoted: bool) -> usize {
+    let still_is = |from: &usize| {
+        let joined = lines.get(*from..=end).unwrap_or_default().iter().map(|l| bare(l.text)).collect::<Vec<_>>().join(" ");
+        is_attribution(&joined, next_is_quoted)
+    };
+    let begins = |from: &usize| lines.get(*from).is_some_and(|l| begins_like_attribution(&bare(l.text).to_lowercase()));
+    let candidates = || (at..=end).rev().filter(|f| still_is(f));
+    candidates().find(begins).or_else(|| candidates().next()).unwrap_or(at)
+}
+
+fn begins_like_attribution(lower: &str) -> bool {
+    WORDS.openers.iter().any(|o| {
+        lower.strip_prefix(o).is_some_and(|rest| {
+            !o.is_ascii() && !rest.starts_with(|c: char| c.is_alphabetic() && c.is_ascii())
+                || rest.starts_with([' ', '\u{a0}', ','])
+        })
+    })
+}
+
+fn is_attribution(joined: &str, next_is_quoted: bool) -> bool {
+    let text = joined.trim_end_matches(|c: char| c.is_whitespace() || c == '*' || c == '>' && !joined.contains('<'));
+    // Zoho puts dashes around it instead of a colon behind it.
+    let between_dashes = text.starts_with("--") && text.ends_with("--");
+    let text = if between_dashes { text.trim_matches(['-', ' ']) } else { text };
+    let has_colon = between_dashes || text.ends_with([':', '：']);
+    let lower = text.to_lowercase();
+    let has_address = lower.contains('@');
+    let begins = begins_like_attribution(&lower);
+    if !has_colon && !next_is_quoted && !(begins && has_address) {
+        return false;
+    }
+    let digits = lower.bytes().filter(u8::is_ascii_digit).count();
+    let has_date = digits >= 3 || has_weekday_or_month(&lower);
+    let verb = WORDS.verbs.iter().any(|v| contains_word(&lower, v));
+    if verb {
+        let verb_ends = WORDS.verbs.iter().any(|v| lower.trim_end_matches([':', '：', ' ', '\u{a0}']).ends_with(v));
+        // "In reply to what she wrote: …" has neither a date nor an address.
+        let is_dated = (has_address || has_date) && (has_colon || verb_ends) && lower.len() < LINE_BYTES;
+        return is_dated || next_is_quoted && verb_ends && lower.len() < 120;
+    }
+    // `2030-01-02 10:00 GMT+01:00 Ann <a@b.example>:`
+    let has_time = lower.as_bytes().windows(5).any(|w| match w {
+        [a, b':', c, d, _] | [_, a, b':', c, d] => a.is_ascii_digit() && c.is_ascii_digit() && d.is_ascii_digit(),
+        _ => false,
+    });
+    let begins_with_date = lower.starts_with(|c: char| c.is_ascii_digit()) && digits >= 8;
+    has_colon && has_address && lower.contains('<') && digits >= 6 && (has_time || begins_with_date)
+}
+
+fn has_weekday_or_month(lower: &str) -> bool {
+    lower.split(|c: char| !c.is_alphabetic()).filter(|w| w.chars().count() >= 3).any(|w| {
+        matches!(w, "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun" | "yesterday" | "today")
+            || super::date::month(w).is_some()
+    })
+}
+
+/// `word` stands in `text` with no letter of its own script beside it.
+fn contains_word(text: &str, word: &str) -> bool {
+    let is_east_asian = word.chars().next().is_some_and(|c| c >= '\u{2e80}');
+    text.match_indices(word).take(20).any(|(i, _)| {
+        is_east_asian
+            || (!text.before(i).ends_with(char::is_alphanumeric)
+                && !text.after(i + word.len()).starts_with(char::is_alphanumeric))
+    })
+}
+
+/// The signature of the writer, and the lines telephones add.
+fn signature(lines: &[Line<'_>], quotes: &[Fold], body_end: usize) -> Vec<Fold> {
+    let is_free = |l: &Line<'_>| !quotes.iter().any(|f| f.start <= l.start && l.start < f.end);
+    let mut out = Vec::new();
+    let own: Vec<usize> = lines
+        .iter()
+        .enumerate()
+        .filter(|(_, l)| l.start < body_end && is_free_fast(l, quotes, &is_free))
+        .map(|(i, _)| i)
+        .collect();
+    let Some(&last) = own.iter().rev().find(|i| lines.get(**i).is_some_and(|l| !l.blank)) else { return out };
+    let delimiter =
+        own.iter().rev().take(SIGNATURE_LINES).copied().find(|i| lines.get(*i).is_some_and(|l| is_signature_delimiter(l.text)));
+    if let Some(at) = delimiter
+        && let (Some(first), Some(end)) = (lines.get(at), lines.get(last))
+    {
+        let has_words_above = own.iter().take_while(|i| **i < at).any(|i| lines.get(*i).is_some_and(|l| !l.blank));
+        let crosses_quote = quotes.iter().any(|f| f.start >= first.start && f.start < end.end());
+        if has_words_above && !crosses_quote && first.start < end.end() {
+            out.push(Fold { start: first.start, end: end.end(), kind: FoldKind::Signature });
+            return out;
+        }
+    }
+    // The last line, or the one before a link.
+    for back in own.iter().rev().filter(|i| lines.get(**i).is_some_and(|l| !l.blank)).take(3) {
+        let Some(line) = lines.get(*back) else { continue };
+        if is_mobile_signature(line.text) {
+            let end = lines.get(last).map_or(line.end(), Line::end);
+            let crosses_quote = quotes.iter().any(|f| f.start >= line.start && f.start < end);
+            let end = if crosses_quote { line.end() } else { end };
+            out.push(Fold { start: line.start, end, kind: FoldKind::Signature });
+            break;
+        }
+    }
+    out
+}
+
+/// Most mails have few folds; a mail with very many is looked at by its first ones only.
+fn is_free_fast(line: &Line<'_>, quotes: &[Fold], is_free: &dyn Fn(&Line<'_>) -> bool) -> bool {
+    if quotes.len() > 64 {
+        let i = quotes.partition_point(|f| f.start <= line.start);
+        return i.checked_sub(1).and_then(|i| quotes.get(i)).is_none_or(|f| line.start >= f.end);
+    }
+    is_free(line)
+}
+
+fn is_signature_delimiter(line: &str) -> bool {
+    matches!(line.trim_end(), "--" | "---" | "—" | "–" | "– –" | "__" | "- --" | "-- \u{a0}") || line == "-- "
+}
+
+fn is_mobile_signature(line: &str) -> bool {
+    let line = bare(line);
+    if line.chars().count() > 90 || line.contains(", ") {
+        return false;
+    }
+    let lower = line.trim_start_matches(['<', '[', '(', '-', ' ']).to_lowercase();
+    WORDS
+        .mobiles
+        .iter()
+        .any(|m| lower.strip_prefix(m).is_some_and(|rest| !rest.starts_with(char::is_alphabetic) || !m.is_ascii()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(text: &str) -> String {
+        let mail = crate::mail::NormalizedMail { text: text.to_owned(), folds: folds(text, &[]), ..Default::default() };
+        mail.reply()
+    }
+
+    fn kinds(text: &str) -> Vec<FoldKind> {
+        folds(text, &[]).iter().map(|f| f.kind).collect()
+    }
+
+    #[test]
+    fn attributions_of_many_languages_fold_what_they_introduce() {
+        for line in [
+            "On Tue, Jan 1, 2030 at 10:00, Ann Lee <a@b.example> wrote:",
+            "On Tue, Jan 1, 2030 at 10:00, Ann Lee\n<a@b.example> wrote:",
+            "Le mar. 1 janv. 2030 à 10:00, Ann Lee <a@b.example> a écrit\u{a0}:",
+            "Am 01.01.2030 um 10:00 schrieb Ann Lee:",
+            "El mar, 1 ene 2030 a las 10:00, Ann Lee (<a@b.example>) escribió:",
+            "Il giorno 1 gen 2030, alle ore 10:00, Ann Lee ha scritto:",
+            "Em ter., 1 de jan. de 2030 às 10:00, Ann Lee <a@b.example> escreveu:",
+            "Op 1 januari 2030 om 10:00 schreef Ann Lee:",
+            "W dniu 2030-01-01 10:00, Ann Lee pisze:",
+            "tir. 1. jan. 2030 kl. 10.00 skrev Ann Lee <a@b.example>:",
+            "1 января 2030 г., Ann Lee <a@b.example> написал(а):",
+            "在 2030年1月1日，Ann Lee 写道：",
+            "2030-01-01 10:00 GMT+01:00 Ann Lee <a@b.example>:",
+            "Ann Lee <a@b.example> writes:",
+        ] {
+            for rest in ["> old words", "old words"] {
+                assert_eq!(reply(&format!("new words\n\n{line}\n\n{rest}")), "new words", "{line} {rest}");
+            }
+        }
+    }
+
+    #[test]
+    fn quoted_headers_and_separators_fold_the_rest() {
+        for block in [
+            "From: Ann\nSent: Tuesday\nTo: Bob\nSubject: Hi",
+            "Von: Ann\nGesendet: Dienstag\nAn: Bob\nBetreff: Hallo",
+            "________________________________\nDe : Ann\nEnvoyé : mardi\nÀ : Bob",
+            "-----Original Message-----\nanything",
+            "-------- Mensaje original --------\nanything",
+            "*From:* Ann\n*Sent:* Tuesday\n*To:* Bob",
+            "发件人: Ann\n发送时间: 2030\n收件人: Bob\n主题: x",
+        ] {
+            assert_eq!(reply(&format!("new words\n\n{block}\n\nold words")), "new words", "{block}");
+        }
+        assert_eq!(kinds("look\n\n---------- Forwarded message ---------\nFrom: a\n\nold"), [FoldKind::Forward]);
+    }
+
+    #[test]
+    fn words_that_only_look_like_a_lead_stay() {
+        for text in [
+            "On this day\n\nI wrote something\n\nwhich was very interesting.",
+            "She wrote: nothing.\nAnd then?",
+            "1.1.1.1,www.example.com\nmore text",
+            "Cost: 5\nTo: be decided\nmore",
+            "From: the beginning of the story, all is well",
+            "> a question\n\nan answer below it",
+        ] {
+            assert_eq!(reply(text), text);
+        }
+    }
+
+    #[test]
+    fn signatures_fold() {
+        assert_eq!(reply("hello\n\n-- \nAnn Lee\nExample Ltd"), "hello");
+        assert_eq!(reply("hello\n\nSent from my iPhone"), "hello");
+        assert_eq!(reply("hello\n\nVon meinem iPhone gesendet\n\nAm 01.01.2030 schrieb Ann <a@b.example>:\n> old"), "hello");
+        assert_eq!(kinds("hello\n\n-- \nAnn\n\nOn Jan 1, 2030, Bob wrote:\n> old"), [FoldKind::Signature, FoldKind::Quote]);
+    }
+
+    #[test]
+    fn where_all_is_quoted_nothing_is_folded() {
+        assert_eq!(reply("> only a quote"), "> only a quote");
+        assert!(reply("---------- Forwarded message ---------\nFrom: a\n\nold").contains("old"));
+    }
+
+    #[test]
+    fn html_quotes_fold_with_their_attribution() {
+        let text = "new\n\nOn Jan 1, 2030, Bob wrote:\n\nold words";
+        let start = text.find("old").unwrap();
+        let found = folds(text, std::slice::from_ref(&(start..text.len())));
+        assert_eq!(found.len(), 1);
+        assert_eq!(text.get(found[0].start..).unwrap().get(..2), Some("On"));
+    }
 }

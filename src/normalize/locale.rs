@@ -1,0 +1,76 @@
+//! The words of languages that `quote` looks for, from `locale/quotes.txt`.
+
+use std::sync::LazyLock;
+
+/// What the label of a quoted header names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Label {
+    From,
+    Sent,
+    To,
+    Cc,
+    Reply,
+    Subject,
+}
+
+/// The lists; all words in lower case.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    pub(super) openers: Vec<&'static str>,
+    pub(super) verbs: Vec<&'static str>,
+    labels: Vec<(&'static str, Label)>,
+    pub(super) originals: Vec<&'static str>,
+    pub(super) forwards: Vec<&'static str>,
+    pub(super) mobiles: Vec<&'static str>,
+}
+
+impl Words {
+    /// What a label (lower case, without its colon) names.
+    pub(super) fn label(&self, word: &str) -> Option<Label> {
+        self.labels.binary_search_by(|(w, _)| (*w).cmp(word)).ok().and_then(|i| self.labels.get(i)).map(|(_, l)| *l)
+    }
+}
+
+/// The lists of all languages.
+pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| {
+    let mut words = Words::default();
+    for line in include_str!("locale/quotes.txt").lines().filter(|l| !l.starts_with('#')) {
+        let mut fields = line.splitn(3, ' ');
+        let (Some(list), Some(_language), Some(phrases)) = (fields.next(), fields.next(), fields.next()) else { continue };
+        for phrase in phrases.split('|').map(str::trim).filter(|p| !p.is_empty()) {
+            match list {
+                "opener" => words.openers.push(phrase),
+                "verb" => words.verbs.push(phrase),
+                "from" => words.labels.push((phrase, Label::From)),
+                "sent" => words.labels.push((phrase, Label::Sent)),
+                "to" => words.labels.push((phrase, Label::To)),
+                "cc" => words.labels.push((phrase, Label::Cc)),
+                "reply" => words.labels.push((phrase, Label::Reply)),
+                "subject" => words.labels.push((phrase, Label::Subject)),
+                "original" => words.originals.push(phrase),
+                "forward" => words.forwards.push(phrase),
+                "mobile" => words.mobiles.push(phrase),
+                _ => {}
+            }
+        }
+    }
+    words.labels.sort_unstable_by_key(|(w, _)| *w);
+    words
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_of_a_known_list_and_in_lower_case() {
+        for line in include_str!("locale/quotes.txt").lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+            let list = line.split(' ').next().unwrap();
+            let known = ["opener", "verb", "from", "sent", "to", "cc", "reply", "subject", "original", "forward", "mobile"];
+            assert!(known.contains(&list), "{line}");
+            assert_eq!(line, line.to_lowercase(), "{line}");
+        }
+        assert_eq!(WORDS.label("von"), Some(Label::From));
+        assert_eq!(WORDS.label("wetter"), None);
+    }
+}
