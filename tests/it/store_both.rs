@@ -588,6 +588,24 @@ fn both_databases_have_the_same_tables_and_columns() {
     let sqlite = columns(include_str!("../../migrations/sqlite/0001_first.sql"));
     assert_eq!(sqlite, columns(include_str!("../../migrations/postgres/0001_first.sql")));
     assert!(sqlite.len() > 100, "{sqlite:?}");
+
+    // What is stable is documented.
+    let manual = include_str!("../../docs/schema.md");
+    let own = [
+        "message_ids",
+        "webhook_endpoints",
+        "users",
+        "sessions",
+        "login_links",
+        "token_keys",
+        "directory_revision",
+        "outbox_heads",
+    ];
+    for (table, column) in sqlite.iter().filter_map(|line| line.trim_end_matches('!').split_once('.')) {
+        assert!(manual.contains(&format!("`{table}`")), "docs/schema.md does not name `{table}`");
+        let named = ["`", ", ", "("].iter().any(|before| manual.contains(&format!("{before}{column}")));
+        assert!(own.contains(&table) || named, "docs/schema.md does not name `{column}` of `{table}`");
+    }
 }
 
 #[tokio::test]
