@@ -25,7 +25,7 @@ const ACTOR: &str = "cli";
 
 /// Options of `tidegate quarantine`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -112,7 +112,7 @@ fn reason(word: &str) -> Result<ReasonCode, String> {
 ///
 /// # Errors
 /// What the exit code cannot say.
-pub fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let config = global.load()?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work(args.command, &config))
 }

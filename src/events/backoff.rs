@@ -8,15 +8,13 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The wait after `failures` failures in a row (from 1): doubled each time up to `most`, and
 /// between half and all of that, so that endpoints that fell over together do not get up together.
 /// `random` is from 0.0 to 1.0.
-#[must_use]
-pub fn wait(failures: u32, most: Duration, random: f64) -> Duration {
+pub(super) fn wait(failures: u32, most: Duration, random: f64) -> Duration {
     let doubled = FIRST.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
     doubled.min(most).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
 /// A number from 0.0 to 1.0; 1.0 when the system gives none (the longest wait).
-#[must_use]
-pub fn random() -> f64 {
+pub(super) fn random() -> f64 {
     getrandom::u32().map_or(1.0, |n| f64::from(n) / f64::from(u32::MAX))
 }
 

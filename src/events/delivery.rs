@@ -131,10 +131,7 @@ impl Courier {
             .header("tidegate-event", event.kind.as_str())
             .header("tidegate-sequence", event.sequence.to_string())
             .body(body);
-        let mut response = match request.send().await {
-            Ok(response) => response,
-            Err(_) => return Ok(Answer::Unreachable),
-        };
+        let Ok(mut response) = request.send().await else { return Ok(Answer::Unreachable) };
         let status = response.status();
         // What is read lets the connection be used again; more than that is not worth it.
         let mut read = 0;

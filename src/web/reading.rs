@@ -170,9 +170,8 @@ async fn within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Unreadable> {
-    let seat = match tokio::time::timeout(limit, Arc::clone(seats).acquire_owned()).await {
-        Ok(Ok(seat)) => seat,
-        _ => return Err(Unreadable::Busy),
+    let Ok(Ok(seat)) = tokio::time::timeout(limit, Arc::clone(seats).acquire_owned()).await else {
+        return Err(Unreadable::Busy);
     };
     let task = tokio::task::spawn_blocking(move || {
         // Given back when the work ends, however long that takes: a thread can't be stopped.
@@ -194,7 +193,7 @@ mod tests {
     async fn a_reader_that_hangs_costs_its_seat_and_nothing_else() {
         let (seats, limit) = (Arc::new(Semaphore::new(1)), Duration::from_millis(50));
         let (end, ended) = std::sync::mpsc::channel::<()>();
-        let hung = within(&seats, limit, move || drop(ended.recv())).await;
+        let hung = within(&seats, limit, move || ended.recv().is_ok()).await;
         assert!(matches!(hung, Err(Unreadable::TimedOut)), "{hung:?}");
         assert!(matches!(within(&seats, limit, || 1).await, Err(Unreadable::Busy)));
         drop(end);

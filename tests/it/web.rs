@@ -2,6 +2,7 @@
 //! real journal.
 
 mod api;
+mod both;
 mod browser;
 mod client;
 mod gateway;

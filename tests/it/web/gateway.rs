@@ -107,11 +107,6 @@ impl Gateway {
         format!("http://{}{path}", self.address)
     }
 
-    /// A receiver that becomes true when the gateway ends.
-    pub(super) fn shutdown(&self) -> watch::Receiver<bool> {
-        self.shutdown.subscribe()
-    }
-
     fn envelope(&self, from: &str) -> Envelope {
         Envelope {
             received_at_us: tidegate::store::now_us(),

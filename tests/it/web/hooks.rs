@@ -15,13 +15,13 @@ use tidegate::mail::ReasonCode;
 use tokio::sync::watch;
 
 /// A receiver that refuses the first `refusals` deliveries.
-struct Receiver {
-    url: String,
+pub(super) struct Receiver {
+    pub(super) url: String,
     taken: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
     asked: Arc<AtomicUsize>,
 }
 
-async fn receiver(refusals: usize) -> Receiver {
+pub(super) async fn receiver(refusals: usize) -> Receiver {
     let taken: Arc<Mutex<Vec<(HeaderMap, Bytes)>>> = Arc::default();
     let asked = Arc::new(AtomicUsize::new(0));
     let (noted, counted) = (taken.clone(), asked.clone());
@@ -39,7 +39,7 @@ async fn receiver(refusals: usize) -> Receiver {
 }
 
 impl Receiver {
-    fn sequences(&self) -> Vec<i64> {
+    pub(super) fn sequences(&self) -> Vec<i64> {
         let taken = self.taken.lock().unwrap();
         taken.iter().map(|(_, body)| serde_json::from_slice::<Value>(body).unwrap()["sequence"].as_i64().unwrap()).collect()
     }
