@@ -445,6 +445,87 @@ on_both_databases! {
         other.close().await;
     }
 
+    async fn an_attach_that_is_given_up_halfway_leaves_nothing_behind(db: Database) {
+        let desk = Desk::new(&db.store, "acme").await;
+        let mut given_up = 0;
+        for n in 0..30_u32 {
+            let batch = [desk.mail(n * 2, &format!("{n}@x"), &["root@x"]), desk.mail(n * 2 + 1, &format!("{n}@y"), &["root@x"])];
+            let moment = std::time::Duration::from_micros(u64::from(n) * 150);
+            given_up += usize::from(tokio::time::timeout(moment, db.store.attach(&batch, &decide)).await.is_err());
+            // Whatever became of it, the repeat settles it.
+            db.store.attach(&batch, &decide).await.unwrap();
+        }
+        assert!(given_up > 0, "nothing was given up: the test tests nothing");
+        let all = db.store.conversations(desk.organisation, None, 10).await.unwrap();
+        assert_eq!((all.len(), all[0].message_count), (1, 60));
+        assert_eq!(db.number("SELECT COUNT(*) FROM messages").await, 60);
+        assert_eq!(db.number("SELECT COUNT(*) FROM dispositions").await, 60);
+    }
+
+    async fn the_database_remembers_what_the_real_rules_know_in_memory(db: Database) {
+        let addresses = ["ann@a.test", "bob@b.test", "cleo@c.test", "dan@d.test"];
+        for round in 0..6_u32 {
+            let desk = Desk::new(&db.store, &format!("acme{round}")).await;
+            // A small xorshift: the same mails in every run, another set in every round.
+            let mut state = 0x9e37_79b9_u32 ^ (round + 1);
+            let mut random = move |below: usize| {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                state as usize % below
+            };
+            let mut mails: Vec<Prepared> = (0..60)
+                .map(|n| {
+                    let references: Vec<String> = (0..random(3)).map(|_| format!("{}@x", random(60))).collect();
+                    let references: Vec<&str> = references.iter().map(String::as_str).collect();
+                    let mut mail = desk.mail(round * 1_000 + n, &format!("{n}@x"), &references);
+                    mail.keys.class = if random(6) == 0 { Class::AutoReply } else { Class::Person };
+                    mail.keys.sender = addresses[random(4)].into();
+                    let also = addresses[random(4)];
+                    let people = [mail.keys.sender.clone(), also.to_owned()];
+                    mail.keys.people = people.map(|address| Person { name: String::new(), address }).into();
+                    mail
+                })
+                .collect();
+            for n in (1..mails.len()).rev() {
+                mails.swap(n, random(n + 1));
+            }
+
+            let mut memory = tidegate::threading::Partition::default();
+            for mail in &mails {
+                memory.add(&mail.keys);
+            }
+            let mut rest = mails.as_slice();
+            while !rest.is_empty() {
+                let (batch, after) = rest.split_at((1 + random(9)).min(rest.len()));
+                db.store.attach(batch, &tidegate::threading::decide).await.unwrap();
+                rest = after;
+            }
+
+            // Conversations are compared as: which subjects, who is there, in which state.
+            let mut expected = Vec::new();
+            for group in memory.groups() {
+                let facts = &memory.index().conversations[&memory.conversation(group[0]).unwrap()];
+                let mut subjects: Vec<String> = group.iter().map(|n| mails[*n].mail.subject.clone()).collect();
+                subjects.sort();
+                let mut people: Vec<String> = facts.participants.iter().cloned().collect();
+                people.sort();
+                expected.push((subjects, people, facts.message_count));
+            }
+            let mut found = Vec::new();
+            for c in db.store.conversations(desk.organisation, None, 200).await.unwrap() {
+                let messages = db.store.messages(c.id, None, 200).await.unwrap();
+                let mut subjects: Vec<String> = messages.iter().map(|m| m.subject.clone()).collect();
+                subjects.sort();
+                found.push((subjects, people(&db.store, c.id).await, c.message_count));
+            }
+            expected.sort();
+            found.sort();
+            assert_eq!(found, expected, "round {round}");
+            assert!(expected.iter().any(|(subjects, ..)| subjects.len() > 3), "threads grew: {expected:?}");
+        }
+    }
+
     async fn an_answer_that_came_before_its_mail_was_registered_ends_in_the_same_place(db: Database) {
         let desk = Desk::new(&db.store, "acme").await;
         let outbound = |conversation, ids: &[&str]| Outbound {
@@ -606,6 +687,27 @@ fn both_databases_have_the_same_tables_and_columns() {
         let named = ["`", ", ", "("].iter().any(|before| manual.contains(&format!("{before}{column}")));
         assert!(own.contains(&table) || named, "docs/schema.md does not name `{column}` of `{table}`");
     }
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced() {
+    let Some(db) = Database::postgres().await else { return };
+    let desk = Desk::new(&db.store, "acme").await;
+    for n in 0..10 {
+        let ended = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        db.number(ended).await;
+        let mail = [desk.mail(n, &format!("{n}@x"), &["root@x"])];
+        for attempt in 0.. {
+            match db.store.attach(&mail, &decide).await {
+                Ok(_) => break,
+                Err(e) => assert!(e.is_transient() && attempt < 10, "{e}"),
+            }
+        }
+    }
+    let all = db.store.conversations(desk.organisation, None, 10).await.unwrap();
+    assert_eq!((all.len(), all[0].message_count), (1, 10));
+    db.remove().await;
 }
 
 #[tokio::test]
