@@ -274,4 +274,8 @@ impl Drop for Inner {
 }
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
