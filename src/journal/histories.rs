@@ -236,7 +236,7 @@ impl History {
                     if !erased {
                         // Half erased: made whole by the next start.
                         drop(journal);
-                        return self.reopen(Ending::Kill);
+                        self.reopen(Ending::Kill);
                     }
                 }
             }
@@ -246,7 +246,7 @@ impl History {
             Event::Heal => self.disk.heal(),
             Event::Reopen(ending) => {
                 drop(journal);
-                return self.reopen(*ending);
+                self.reopen(*ending);
             }
         }
     }

@@ -34,7 +34,7 @@ mod writer;
 
 pub use error::Error;
 pub use large::{LargeBody, LargeWriter};
-pub use reader::{BodyStream, Entry, Reader, State};
+pub use reader::{BodyStream, Entry, EntryWithBody, Reader, State};
 pub use verify::{Damage, Verification, fuzz_reader};
 pub use writer::Body;
 

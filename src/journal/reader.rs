@@ -45,6 +45,9 @@ pub struct Entry {
     pub erased: bool,
 }
 
+/// A mail in the journal, with its raw bytes where they were wanted.
+pub type EntryWithBody = (Entry, Option<Vec<u8>>);
+
 /// What the marks say of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
@@ -123,7 +126,7 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Reader::entries`].
-    pub fn mails(&self, from: Position, max: usize, body_max: u64) -> Result<Vec<(Entry, Option<Vec<u8>>)>, Error> {
+    pub fn mails(&self, from: Position, max: usize, body_max: u64) -> Result<Vec<EntryWithBody>, Error> {
         self.collect(from, max, Some(body_max))
     }
 
@@ -248,7 +251,7 @@ impl Reader {
         }
     }
 
-    fn collect(&self, from: Position, max: usize, body_max: Option<u64>) -> Result<Vec<(Entry, Option<Vec<u8>>)>, Error> {
+    fn collect(&self, from: Position, max: usize, body_max: Option<u64>) -> Result<Vec<EntryWithBody>, Error> {
         let mut out = Vec::new();
         let mut bytes = 0;
         let mut at = from;
@@ -307,13 +310,7 @@ impl Reader {
     }
 
     /// Reports damage once: as an error, unless mails before it are to be given first.
-    fn damaged(
-        &self,
-        at: Position,
-        resume: Position,
-        what: &'static str,
-        before: &[(Entry, Option<Vec<u8>>)],
-    ) -> Result<(), Error> {
+    fn damaged(&self, at: Position, resume: Position, what: &'static str, before: &[EntryWithBody]) -> Result<(), Error> {
         if !before.is_empty() {
             return Ok(());
         }

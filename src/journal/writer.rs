@@ -49,6 +49,7 @@ pub(super) struct Append {
 
 /// What the writer is told.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // all but one are appends, and a box for each would cost
 pub(super) enum Job {
     Append(Append),
     /// End after what waits.
