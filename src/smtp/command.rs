@@ -13,6 +13,10 @@
 use super::tally::Tolerated;
 use crate::mail::BodyType;
 
+/// Bytes of an address: RFC 5321 4.5.3.1.3 says 256, signed and forwarded ones need more. It bounds what
+/// a thousand recipients cost.
+const ADDRESS_BYTES_MAX: usize = 512;
+
 /// One command, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -79,6 +83,8 @@ pub enum Fault {
     ChunkSize,
     /// The address in RCPT is empty.
     EmptyRecipient,
+    /// An address of more than [`ADDRESS_BYTES_MAX`].
+    AddressTooLong,
 }
 
 /// The deviations of one command. Empty (and then without an allocation) for a proper one.
@@ -254,6 +260,9 @@ fn path<'a>(argument: &'a [u8], word: &[u8], usage: &'static str, odd: &mut Oddi
         odd.push(Tolerated::Space);
     }
     let inside = without_route(inside.trim_ascii(), odd);
+    if inside.len() > ADDRESS_BYTES_MAX {
+        return Err(Fault::AddressTooLong);
+    }
     if !is_address(inside) {
         odd.push(Tolerated::OddAddress);
     }
@@ -487,6 +496,8 @@ mod tests {
         }
         assert_eq!(read("RCPT TO:<>\r\n").0, Err(Fault::EmptyRecipient));
         assert!(matches!(read("RCPT u@e.test\r\n").0, Err(Fault::Usage(_))));
+        let long = format!("RCPT TO:<{}@e.test>\r\n", "x".repeat(ADDRESS_BYTES_MAX));
+        assert_eq!(read(&long).0, Err(Fault::AddressTooLong));
         assert!(matches!(read("RCPT TO:\r\n").0, Err(Fault::Usage(_))));
     }
 

@@ -428,6 +428,7 @@ impl Session {
             Fault::Usage(usage) => (Reply::Usage(usage), Refused::Command),
             Fault::Size => (Reply::BadSize, Refused::Command),
             Fault::EmptyRecipient => (Reply::EmptyRecipient, Refused::Command),
+            Fault::AddressTooLong => (Reply::AddressTooLong, Refused::Command),
             Fault::ChunkSize => (Reply::BadChunkSize, Refused::Command),
             Fault::Http => (Reply::NotHttp, Refused::Http),
         };

@@ -132,6 +132,8 @@ impl Session {
             None => Some(Reply::NeedMail),
             Some(t) if !t.recipients.is_empty() => None,
             Some(t) if t.named == 0 => Some(Reply::NeedRcpt),
+            // RFC 2033 4.2 wants this code, RFC 5321 3.3 the other.
+            Some(_) if self.rules.lmtp => Some(Reply::NoValidRecipientsLmtp),
             Some(_) => Some(Reply::NoValidRecipients),
         }
     }
@@ -139,7 +141,7 @@ impl Session {
     /// DATA or BDAT at the wrong time. That all recipients were refused is no bad command: with PIPELINING
     /// the client could not know.
     pub(super) fn no_body(&mut self, reply: Reply<'_>, out: &mut Vec<u8>) {
-        if reply == Reply::NoValidRecipients {
+        if matches!(reply, Reply::NoValidRecipients | Reply::NoValidRecipientsLmtp) {
             self.say(reply, out);
         } else {
             self.out_of_place(reply, out);
