@@ -212,7 +212,7 @@ impl ThreadIndex {
         self.owners.insert(conversation, keys.organisation);
         if !keys.base_subject.is_empty() {
             let same = self.subjects.entry((keys.organisation, keys.base_subject.to_lowercase())).or_default();
-            same.retain(|c| *c != conversation);
+            same.retain(|c| *c != conversation && !decision.merges.contains(c));
             if same.len() == crate::limits::SUGGESTIONS_MAX {
                 same.remove(0);
             }
