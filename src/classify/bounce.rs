@@ -26,7 +26,6 @@ pub(super) fn bounce(mail: &NormalizedMail, origin: &Origin) -> Option<Classific
             add(&mut recipients, r);
         }
     }
-    let told = dialect::read(mail, origin);
     for name in ["X-Failed-Recipients", "X-Failed-Recipient"] {
         if let Some(value) = mail.header(name) {
             evidence.push(header("failed-recipients", name, value));
@@ -35,14 +34,21 @@ pub(super) fn bounce(mail: &NormalizedMail, origin: &Origin) -> Option<Classific
             }
         }
     }
+    if evidence.is_empty() && report::report_type(mail).eq_ignore_ascii_case("delivery-status") {
+        evidence.push(header("delivery-status", "Content-Type", "report-type=delivery-status"));
+    }
     let machine_part = !evidence.is_empty();
+    // A field lists some of the recipients; the text may name more.
+    let complete_list = recipients.iter().any(|r| !r.address.is_empty() && !(r.status.is_empty() && r.diagnostic.is_empty()));
+    let told = dialect::read(mail, origin, machine_part);
     if let Some(told) = told {
+        if told.complaint {
+            return Some(Classification { class: Class::Report, evidence: vec![told.evidence], bounce: None });
+        }
         if !machine_part {
             evidence.push(told.evidence.clone());
         }
-        enrich(&mut recipients, told, machine_part);
-    } else if !machine_part && report::report_type(mail).eq_ignore_ascii_case("delivery-status") {
-        evidence.push(header("delivery-status", "Content-Type", "report-type=delivery-status"));
+        enrich(&mut recipients, told, complete_list);
     }
     if evidence.is_empty() {
         return None;
@@ -86,13 +92,15 @@ fn add(recipients: &mut Vec<BouncedRecipient>, new: BouncedRecipient) {
 }
 
 /// Puts what the text says to what the machine part said: the text only fills gaps there.
-fn enrich(recipients: &mut Vec<BouncedRecipient>, told: dialect::Told, machine_part: bool) {
-    let named = recipients.iter().any(|r| !r.address.is_empty());
+fn enrich(recipients: &mut Vec<BouncedRecipient>, told: dialect::Told, complete_list: bool) {
     for r in told.recipients {
         let known = recipients.iter().any(|k| k.address.eq_ignore_ascii_case(&r.address));
-        if known || !named || !machine_part {
+        if known || !complete_list {
             add(recipients, r);
         }
+    }
+    for r in recipients.iter_mut().filter(|r| r.status.is_empty() && r.diagnostic.is_empty()) {
+        r.status.clone_from(&told.status);
     }
     // What the text says of all of them.
     if let [only] = recipients.as_mut_slice()
@@ -103,7 +111,7 @@ fn enrich(recipients: &mut Vec<BouncedRecipient>, told: dialect::Told, machine_p
 }
 
 /// The recipients of a message/delivery-status (RFC 3464 section 2), read leniently.
-fn delivery_status(part: &ReportPart) -> Vec<BouncedRecipient> {
+pub(super) fn delivery_status(part: &ReportPart) -> Vec<BouncedRecipient> {
     let mut out = Vec::new();
     for block in blocks(&part.text) {
         let mut rest: Fields = Vec::new();

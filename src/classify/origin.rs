@@ -14,6 +14,8 @@ const DAEMONS: &[&str] = &[
     "postmaster",
     "mailmaster",
     "mail-admin",
+    "post_master",
+    "post-master",
     "mdaemon",
     "majordomo-bounce",
     "bounce",
@@ -48,6 +50,8 @@ pub(super) struct Origin {
     pub(super) null_sender: bool,
     /// From (or Sender, or the reverse-path) is a mail system's own address.
     pub(super) daemon: Option<String>,
+    /// From is an address that nobody reads.
+    pub(super) unread: Option<String>,
 }
 
 impl Origin {
@@ -60,8 +64,14 @@ impl Origin {
             .into_iter()
             .find(|p| is_daemon(p))
             .map(|p| if p.address.is_empty() { p.name.clone() } else { p.address.clone() });
-        Origin { null_sender: reverse_path.map_or(returned, str::is_empty) || returned, daemon }
+        let unread = mail.from.as_ref().map(|p| p.address.to_lowercase()).filter(|a| is_unread(a));
+        Origin { null_sender: reverse_path.map_or(returned, str::is_empty) || returned, daemon, unread }
     }
+}
+
+fn is_unread(address: &str) -> bool {
+    let local = address.split('@').next().unwrap_or_default();
+    UNREAD.iter().any(|u| local == *u || local.strip_prefix(*u).is_some_and(|r| r.starts_with(['-', '+', '.', '_'])))
 }
 
 fn is_daemon(person: &Person) -> bool {
@@ -135,10 +145,8 @@ pub(super) fn machine(mail: &NormalizedMail, origin: &Origin) -> Vec<Evidence> {
     if origin.null_sender {
         out.push(Evidence { code: "null-sender", place: "envelope".to_owned(), detail: "<>".to_owned() });
     }
-    let address = mail.from.as_ref().map(|p| p.address.to_lowercase()).unwrap_or_default();
-    let local = address.split('@').next().unwrap_or_default();
-    if UNREAD.iter().any(|u| local == *u || local.strip_prefix(*u).is_some_and(|r| r.starts_with(['-', '+', '.', '_']))) {
-        out.push(header("nobody-reads", "From", &address));
+    if let Some(address) = &origin.unread {
+        out.push(header("nobody-reads", "From", address));
     }
     out
 }

@@ -29,8 +29,15 @@ fn feedback(mail: &NormalizedMail) -> Option<Evidence> {
         return Some(evidence("feedback-report", "header Content-Type", "report-type=feedback-report"));
     }
     // Microsoft's Junk Mail Reporting Program: the complaint is a mail with this field and the original inside.
-    if let Some(value) = mail.header("X-HmXmrOriginalRecipient") {
-        return Some(evidence("feedback-report", "header X-HmXmrOriginalRecipient", if value.is_empty() { "" } else { "set" }));
+    let header_of = |text: &str| {
+        text.lines().take_while(|l| !l.trim().is_empty()).any(|l| l.to_ascii_lowercase().starts_with("x-hmxmroriginalrecipient:"))
+    };
+    if mail.header("X-HmXmrOriginalRecipient").is_some() || mail.report_parts.iter().any(|p| header_of(p.text.trim_start())) {
+        return Some(evidence("feedback-report", "header X-HmXmrOriginalRecipient", ""));
+    }
+    // Apple Mail's "unsubscribe", sent for a person to an address of List-Unsubscribe.
+    if let Some(value) = mail.header("X-Apple-Unsubscribe").filter(|v| v.trim().eq_ignore_ascii_case("true")) {
+        return Some(evidence("unsubscribe", "header X-Apple-Unsubscribe", value));
     }
     // Some loops write the fields into the text.
     let fields = ["feedback-type:", "user-agent:", "version:"];

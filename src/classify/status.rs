@@ -1,39 +1,159 @@
 //! What a report says went wrong, as an enhanced status code (RFC 3463) and an action (RFC 3464).
 //!
 //! A report's own code wins. Where it is missing or says nothing (`5.0.0`), the words of the
-//! remote server are looked at: an enhanced code in them, a reply code, or phrases.
+//! remote server are looked at: an enhanced code in them, phrases, a reply code.
 
 use crate::mail::BouncedRecipient;
 
-/// Phrases of mail systems and what they mean; compared in lower case, the first that is found counts.
-const PHRASES: &[(&str, &str)] = &[("mailbox full", "5.2.2")];
+/// Phrases of mail systems and what they mean (RFC 3463, and 5.7.x of RFC 7372); in lower case, the
+/// first that is found counts.
+const PHRASES: &[(&str, &str)] = &[
+    ("mailbox is full", "5.2.2"),
+    ("mailbox full", "5.2.2"),
+    ("over quota", "5.2.2"),
+    ("quota exceed", "5.2.2"),
+    ("exceeded storage", "5.2.2"),
+    ("exceeded the local limit", "5.2.2"),
+    ("mailbox for user is full", "5.2.2"),
+    ("メールボックスが一杯", "5.2.2"),
+    ("size limit exceeded", "5.3.4"),
+    ("message too large", "5.3.4"),
+    ("message size exceeds", "5.3.4"),
+    ("message is too big", "5.3.4"),
+    ("user unknown", "5.1.1"),
+    ("unknown user", "5.1.1"),
+    ("no such user", "5.1.1"),
+    ("no such recipient", "5.1.1"),
+    ("unknown recipient", "5.1.1"),
+    ("recipient unknown", "5.1.1"),
+    ("no mailbox here by that name", "5.1.1"),
+    ("mailbox unavailable", "5.1.1"),
+    ("mailbox not found", "5.1.1"),
+    ("user not found", "5.1.1"),
+    ("does not exist", "5.1.1"),
+    ("doesn't exist", "5.1.1"),
+    ("invalid recipient", "5.1.1"),
+    ("invalid address", "5.1.1"),
+    ("invalid user", "5.1.1"),
+    ("not recognized", "5.1.1"),
+    ("unrouteable address", "5.1.1"),
+    ("not listed in", "5.1.1"),
+    ("ディレクトリには見つかりません", "5.1.1"),
+    ("host unknown", "5.1.2"),
+    ("host not found", "5.1.2"),
+    ("unknown host", "5.1.2"),
+    ("domain not found", "5.1.2"),
+    ("name server", "5.1.2"),
+    ("account disabled", "5.2.1"),
+    ("mailbox disabled", "5.2.1"),
+    ("account is disabled", "5.2.1"),
+    ("blacklist", "5.7.1"),
+    ("blocked", "5.7.1"),
+    ("spam", "5.7.1"),
+    ("relay", "5.7.1"),
+    ("access denied", "5.7.1"),
+    ("not accepted", "5.7.1"),
+];
+
+/// It failed because time was up, for a reason that may pass (RFC 3463 section 3.5).
+pub(super) const TIME_IS_UP: &str = "4.4.7";
+/// The same, in a report that calls it permanent.
+pub(super) const TIME_WAS_UP: &str = "5.4.7";
+
+/// Says that trying goes on no longer because time is up: it failed, for a reason that may pass.
+const OUT_OF_TIME: &[&str] = &[
+    "in the queue too long",
+    "retry timeout exceeded",
+    "retry time not reached",
+    "connection timed out",
+    "operation timed out",
+    "not responding",
+    "envelope expired",
+    "failing for a long time",
+    "could not be delivered for more than",
+];
+
+/// Says that nothing more will be tried.
+const FINAL: &[&str] =
+    &["permanent error", "permanent fatal", "permanent failure", "given up", "not going to try again", "failed permanently"];
 
 /// Fills what can be told from the rest.
 pub(super) fn complete(r: &mut BouncedRecipient) {
-    let vague = |s: &str| s.is_empty() || s.ends_with(".0.0");
-    if vague(&r.status) {
-        let found = enhanced(&r.diagnostic)
-            .filter(|s| !vague(s))
-            .or_else(|| of_reply(&r.diagnostic))
-            .or_else(|| of_phrase(&r.diagnostic));
-        match found {
-            Some(found) if r.status.is_empty() || found.starts_with(&r.status[..1]) => r.status = found,
-            _ => {}
+    if is_vague(&r.status)
+        && let Some(found) = Said::of(&r.diagnostic).status()
+        && (r.status.is_empty() || found.starts_with(&r.status[..1]))
+        && (r.status.is_empty() || !is_vague(&found))
+    {
+        r.status = found;
+    }
+    if r.status.is_empty() {
+        match r.action.as_str() {
+            "failed" => "5.0.0",
+            "delayed" => "4.0.0",
+            "delivered" | "relayed" | "expanded" => "2.0.0",
+            _ => "",
         }
+        .clone_into(&mut r.status);
     }
     if r.action.is_empty() {
-        r.action = match r.status.as_bytes().first() {
-            Some(b'2') => "delivered",
-            _ => "failed",
+        let delivered = r.status.starts_with('2');
+        if delivered { "delivered" } else { "failed" }.clone_into(&mut r.action);
+    }
+}
+
+fn is_vague(status: &str) -> bool {
+    status.is_empty() || status.ends_with(".0.0")
+}
+
+/// What a text says of a failure.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    enhanced: Option<String>,
+    reply: Option<u16>,
+    phrase: Option<&'static str>,
+    time_is_up: bool,
+    is_final: bool,
+}
+
+impl Said {
+    pub(super) fn of(text: &str) -> Said {
+        let lower = text.to_lowercase();
+        Said {
+            enhanced: enhanced(text),
+            reply: reply_code(text),
+            phrase: PHRASES.iter().find(|(p, _)| lower.contains(p)).map(|(_, s)| *s),
+            is_final: FINAL.iter().any(|p| lower.contains(p)),
+            time_is_up: OUT_OF_TIME.iter().any(|p| lower.contains(p)),
         }
-        .to_owned();
+    }
+
+    /// It is called permanent.
+    pub(super) fn is_final(&self) -> bool {
+        self.is_final
+    }
+
+    /// A server's code is in it, not only words.
+    pub(super) fn has_code(&self) -> bool {
+        self.enhanced.is_some() || self.reply.is_some()
+    }
+
+    /// The status all that comes to.
+    pub(super) fn status(&self) -> Option<String> {
+        let class = self.reply.map(|r| r / 100);
+        let exact = self.enhanced.as_deref().filter(|s| !is_vague(s));
+        let phrase = self.phrase.filter(|s| class.is_none_or(|c| s.starts_with(&c.to_string())));
+        exact
+            .or(phrase)
+            .or(self.enhanced.as_deref())
+            .map(str::to_owned)
+            .or_else(|| class.map(|c| format!("{c}.0.0")))
+            .or_else(|| self.time_is_up.then(|| TIME_IS_UP.to_owned()))
     }
 }
 
 /// The five actions of RFC 3464, however they are written.
 pub(super) fn action(value: &str) -> String {
-    let word = value.trim().to_ascii_lowercase();
-    let word: String = word.chars().take_while(char::is_ascii_alphabetic).collect();
+    let word: String = value.trim().to_ascii_lowercase().chars().take_while(char::is_ascii_alphabetic).collect();
     match word.as_str() {
         "failed" | "failure" | "fail" => "failed",
         "delayed" | "delay" | "deferred" => "delayed",
@@ -49,47 +169,84 @@ pub(super) fn action(value: &str) -> String {
 /// not part of an IP address or a version.
 pub(super) fn enhanced(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(found) =
-        bytes[at..].windows(2).position(|w| matches!(w[0], b'2' | b'4' | b'5') && w[1] == b'.').map(|n| n + at)
-    {
-        at = found + 1;
-        if found > 0 && (bytes[found - 1].is_ascii_alphanumeric() || matches!(bytes[found - 1], b'.' | b'-')) {
+    for found in memchr::memchr3_iter(b'2', b'4', b'5', bytes) {
+        if found > 0 && (bytes[found - 1].is_ascii_alphanumeric() || matches!(bytes[found - 1], b'.' | b'-' | b'/')) {
             continue;
         }
         let mut end = found + 1;
         let mut parts = 0;
         while parts < 2 && bytes.get(end) == Some(&b'.') {
-            let digits = bytes[end + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+            let digits = bytes[end + 1..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
             if digits == 0 || digits > 3 {
                 break;
             }
             end += 1 + digits;
             parts += 1;
         }
-        let next_is_number = bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if parts == 2 && !next_is_number && !bytes.get(end).is_some_and(u8::is_ascii_digit) {
+        let goes_on = bytes.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'/')
+            || bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+        if parts == 2 && !goes_on {
             return Some(text[found..end].to_owned());
         }
     }
     None
 }
 
-/// A reply code of SMTP (RFC 5321 section 4.2) as a status: `550 …` is 5.0.0.
-fn of_reply(text: &str) -> Option<String> {
-    reply_code(text).map(|code| format!("{}.0.0", code / 100))
+/// A line of a remote server: a reply code, then a space, a dash or the end.
+pub(super) fn starts_with_code(line: &str) -> bool {
+    let line = line.strip_prefix("<<<").map_or(line, str::trim_start).as_bytes();
+    line.len() >= 3
+        && matches!(line[0], b'4' | b'5')
+        && line[1].is_ascii_digit()
+        && line[2].is_ascii_digit()
+        && matches!(line.get(3), None | Some(b' ' | b'-' | b':'))
 }
 
-/// The first reply code of an error in a text.
-pub(super) fn reply_code(text: &str) -> Option<u16> {
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+/// The first reply code of an error in a text (RFC 5321 section 4.2).
+fn reply_code(text: &str) -> Option<u16> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '.')
         .filter(|w| w.len() == 3 && w.bytes().all(|b| b.is_ascii_digit()))
         .filter_map(|w| w.parse().ok())
-        .find(|n| matches!(n, 421..=499 | 500..=599))
+        .find(|n| matches!(n, 421 | 422 | 430..=459 | 471..=499 | 500..=559 | 571..=579))
 }
 
-/// What the words mean.
-pub(super) fn of_phrase(text: &str) -> Option<String> {
-    let text = text.to_lowercase();
-    PHRASES.iter().find(|(phrase, _)| text.contains(phrase)).map(|(_, status)| (*status).to_owned())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(status: &str, action: &str, diagnostic: &str) -> (String, String) {
+        let mut r = BouncedRecipient {
+            address: "a@x".to_owned(),
+            status: status.to_owned(),
+            action: action.to_owned(),
+            diagnostic: diagnostic.to_owned(),
+        };
+        complete(&mut r);
+        (r.status, r.action)
+    }
+
+    #[test]
+    fn an_address_of_a_host_is_no_status() {
+        assert_eq!(enhanced("host 5.1.1.4 said: 550 5.7.1 no"), Some("5.7.1".to_owned()));
+        assert_eq!(enhanced("(#5.1.1)"), Some("5.1.1".to_owned()));
+        assert_eq!(enhanced("Sendmail 8.15.2/4.1.2b 5.1 2.2"), None);
+        assert_eq!(enhanced("code: 5.7.509."), Some("5.7.509".to_owned()));
+    }
+
+    #[test]
+    fn a_vague_status_gives_way_to_what_the_server_said_of_the_same_class() {
+        assert_eq!(completed("5.0.0", "failed", "550 5.1.1 no such user").0, "5.1.1");
+        assert_eq!(completed("5.0.0", "failed", "450 4.2.2 later").0, "5.0.0");
+        assert_eq!(completed("", "failed", "550 mailbox full").0, "5.2.2");
+        assert_eq!(completed("", "failed", "451 try later").0, "4.0.0");
+        assert_eq!(completed("", "delayed", ""), ("4.0.0".to_owned(), "delayed".to_owned()));
+        assert_eq!(completed("2.1.5", "", "").1, "delivered");
+    }
+
+    #[test]
+    fn actions_are_known_however_they_are_written() {
+        assert_eq!(action("Failed (permanent)"), "failed");
+        assert_eq!(action("deferred"), "delayed");
+        assert_eq!(action("nonsense"), "");
+    }
 }

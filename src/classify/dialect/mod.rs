@@ -1,0 +1,107 @@
+//! Bounces of mail systems that write their own words (no RFC 3464 part, or an empty one).
+//!
+//! Most dialects have the same bones: an opening ("could not be delivered"), the recipients (at
+//! the start of a line, or behind words that announce them), what the remote server said, and
+//! the original behind a line that marks it. So there is one reader, and the words are data in
+//! [`phrases`]; a new dialect is a line there.
+//!
+//! # Trust
+//! None. A text is read as a bounce only with two signs: its words, and a sender, envelope or
+//! subject that goes with them.
+
+mod notification;
+mod phrases;
+mod recipients;
+mod section;
+
+pub(super) use recipients::address;
+
+use super::origin::Origin;
+use super::{locale, shorten, status};
+use crate::mail::{BouncedRecipient, Evidence, NormalizedMail};
+use section::Section;
+
+/// What the text of a bounce says.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// For whom it failed.
+    pub(super) recipients: Vec<BouncedRecipient>,
+    /// What was said of all of them.
+    pub(super) diagnostic: String,
+    /// The status that all of it comes to; empty when unknown.
+    pub(super) status: String,
+    /// Why this is a bounce.
+    pub(super) evidence: Evidence,
+    /// It complains, and is no bounce (a provider's notification).
+    pub(super) complaint: bool,
+}
+
+/// Reads the text. `machine_part` says that a part or a field has already shown that this is a bounce.
+pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -> Option<Told> {
+    if let Some(told) = notification::read(&mail.text) {
+        return Some(told);
+    }
+    let section = Section::of(&mail.text);
+    let words = phrases::find(&section.folded, phrases::OPENINGS);
+    let fields = section.folded.contains("\nfinal-recipient:") && section.folded.contains("\naction:");
+    let subject = locale::bounce(&mail.subject).or_else(|| locale::delay(&mail.subject));
+    let everything = status::Said::of(section.report);
+    if !machine_part && !is_bounce(mail, origin, words.is_some() || fields, subject.is_some(), &section, &everything) {
+        return None;
+    }
+    let late = phrases::find(&section.folded, phrases::STILL_TRYING).is_some() || locale::delay(&mail.subject).is_some();
+    let action = if late { "delayed" } else { "failed" };
+    let mut recipients = recipients::find(mail, &section);
+    for r in &mut recipients {
+        if r.action.is_empty() {
+            action.clone_into(&mut r.action);
+        }
+        if r.status.is_empty() {
+            let own = status::Said::of(&r.diagnostic);
+            r.status = own.status().or_else(|| everything.status()).unwrap_or_default();
+            if r.status == status::TIME_IS_UP && everything.is_final() && !late {
+                status::TIME_WAS_UP.clone_into(&mut r.status);
+            }
+        }
+    }
+    let detail = match (words, subject) {
+        (Some(words), _) => words.to_owned(),
+        (None, Some(language)) => format!("{language}: {}", mail.subject),
+        (None, None) => "Final-Recipient".to_owned(),
+    };
+    let place = if words.is_some() || fields { "text" } else { "header Subject" };
+    let evidence = Evidence { code: "bounce-words", place: place.to_owned(), detail: shorten(&detail) };
+    let status = everything.status().unwrap_or_default();
+    Some(Told { recipients, diagnostic: recipients::transcript(&section), status, evidence, complaint: false })
+}
+
+/// Words alone prove nothing: people write of parcels that could not be delivered, and shops do.
+/// So a second sign is wanted, and more of it the less the sender looks like a mail system.
+fn is_bounce(
+    mail: &NormalizedMail,
+    origin: &Origin,
+    words: bool,
+    subject: bool,
+    section: &Section<'_>,
+    said: &status::Said,
+) -> bool {
+    // A mail without From is no person's; a few systems forget it.
+    let nobody = mail.from.as_ref().is_none_or(|p| p.address.is_empty());
+    if origin.daemon.is_some() || origin.null_sender || nobody {
+        return words || subject;
+    }
+    let original = !section.original.trim().is_empty() || mail.report_parts.iter().any(|p| p.content_type.contains("rfc822"));
+    let technical = said.status().is_some() && (said.has_code() || original);
+    let named = recipients::addresses(section.report).next().is_some();
+    if origin.unread.is_some() {
+        return words && named && (subject || said.status().is_some());
+    }
+    let answers = !mail.in_reply_to.is_empty() || !mail.references.is_empty();
+    words && subject && technical && named && !answers
+}
+
+/// Message-ID of the original, where the bounce holds it in its text.
+pub(super) fn original_message_id(mail: &NormalizedMail) -> Option<String> {
+    let section = Section::of(&mail.text);
+    super::fields::message_id(section.original).or_else(|| super::fields::message_id(section.report))
+}
