@@ -153,7 +153,10 @@ pub fn start_logging(config: &LogConfig) -> Result<LogHandle, String> {
     let (filter, handle) = reload::Layer::new(parse(&config.level)?);
     let registry = Registry::default().with(filter);
     match config.format {
-        LogFormat::Text => registry.with(fmt::layer().with_writer(std::io::stderr)).try_init(),
+        LogFormat::Text => {
+            let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            registry.with(fmt::layer().with_ansi(colours).with_writer(std::io::stderr)).try_init()
+        }
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
     }
     .map_err(|e| e.to_string())?;

@@ -58,6 +58,7 @@ pub fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let log = crate::telemetry::start_logging(&config.log).map_err(|e| config.invalid("log.level", e))?;
+    keep_panics_quiet();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("tidegate")
@@ -79,6 +80,14 @@ fn prepare_data_dir(config: &Config) -> Result<(), ConfigError> {
     };
     std::fs::create_dir_all(dir).map_err(|e| unusable(&e))?;
     tempfile_in(dir).map_err(|e| unusable(&e))
+}
+
+/// A panic's words may quote a mail, and the log may not: it gets the place only.
+fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a thread panicked; what it was at is answered for where it is caught");
+    }));
 }
 
 /// Proves that a file can be made in a folder.

@@ -16,10 +16,16 @@ use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 
 /// Attaches until shutdown, then what is ready already.
-pub(super) async fn attach(shared: Arc<Shared>, mut ready: mpsc::Receiver<Ready>, shutdown: watch::Receiver<bool>) {
+pub(super) async fn attach(shared: Arc<Shared>, mut ready: mpsc::Receiver<Ready>, mut shutdown: watch::Receiver<bool>) {
     let mut attacher =
         Attacher { backoff: Backoff::new(shared.retry.0, shared.retry.1), spread: 0, shutdown: shutdown.clone(), shared };
-    while let Some(first) = ready.recv().await {
+    loop {
+        let first = tokio::select! {
+            biased;
+            first = ready.recv() => first,
+            _ = shutdown.wait_for(|stop| *stop) => None,
+        };
+        let Some(first) = first else { return };
         let mut batch = vec![first];
         let filled = tokio::time::Instant::now() + attacher.shared.limits.batch_wait;
         while batch.len() < attacher.shared.limits.batch_max {

@@ -174,9 +174,7 @@ pub async fn run(intake: Intake) -> std::io::Result<()> {
     let _ = shutdown.wait_for(|stop| *stop).await;
     shared.queue.close();
     shared.budget.close();
-    // The readers hold senders through `shared`; the attacher ends when they and this handle are gone, or by its own look
-    // at the shutdown. What is not settled is read again at the next start.
-    drop(shared);
+    // What is ready is attached; what is not settled then is read again at the next start.
     let _ = tokio::time::timeout(Duration::from_secs(5), attaching).await;
     Ok(())
 }

@@ -13,6 +13,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -109,9 +110,14 @@ pub(super) fn read_whole(disk: &dyn Disk, path: &Path, max: u64) -> io::Result<O
     Ok(Some(content))
 }
 
-/// The real one.
+/// The real one. Raw mail is its owner's alone.
 #[derive(Debug)]
 pub(super) struct RealDisk;
+
+/// Mode of folders that are made.
+const PRIVATE_DIR: u32 = 0o700;
+/// Mode of files that are made.
+const PRIVATE_FILE: u32 = 0o600;
 
 impl Disk for RealDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
@@ -121,7 +127,7 @@ impl Disk for RealDisk {
         if let Some(parent) = dir.parent().filter(|p| !p.as_os_str().is_empty()) {
             self.create_dir(parent)?;
         }
-        match std::fs::create_dir(dir) {
+        match std::fs::DirBuilder::new().mode(PRIVATE_DIR).create(dir) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             other => other?,
         }
@@ -142,7 +148,7 @@ impl Disk for RealDisk {
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
         let mut options = OpenOptions::new();
-        options.read(true);
+        options.read(true).mode(PRIVATE_FILE);
         match access {
             Access::Read => &mut options,
             Access::Write => options.write(true),
@@ -170,7 +176,7 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn fmt::Debug + Send + Sync>>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = OpenOptions::new().mode(PRIVATE_FILE).read(true).write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => return Ok(None),

@@ -63,6 +63,25 @@ async fn append_large(journal: &Journal, n: u64, len: usize) -> Position {
 }
 
 #[tokio::test]
+async fn raw_mail_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(options(&dir.path().join("journal"))).unwrap();
+    append_large(&journal, 1, 20 << 10).await;
+    write_durably(&dir.path().join("known.json"), b"{}").unwrap();
+    let (mut todo, mut seen) = (vec![dir.path().join("journal"), dir.path().join("known.json")], 0);
+    while let Some(path) = todo.pop() {
+        let meta = std::fs::metadata(&path).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o077, 0, "{}", path.display());
+        seen += 1;
+        if meta.is_dir() {
+            todo.extend(std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
+        }
+    }
+    assert!(seen > 4, "{seen} files");
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_is_read_back_byte_for_byte_and_in_order_also_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let mut expected = Vec::new();
