@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Options of `tidegate ledger`.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -20,7 +20,7 @@ pub struct Args {
 ///
 /// # Errors
 /// The journal or the database can't be read to the end.
-pub fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let config = global.load()?;
     let reader = Reader::open(&config.journal_dir()).map_err(|e| config.invalid("data.dir", e.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

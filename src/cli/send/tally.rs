@@ -4,6 +4,7 @@
 //! most 1/64, and only the first failures keep their words.
 
 use super::reply::{Failure, Reply};
+use crate::cli::database::plain;
 use crate::limits::SEND_FAILURES_LISTED;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -111,7 +112,13 @@ impl std::fmt::Display for Summary {
             self.bytes_per_second / 1e6
         )?;
         let l = &self.latency_ms;
-        writeln!(f, "from MAIL FROM to 250: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms", l.p50, l.p90, l.p99, l.max)?;
+        if self.accepted > 0 {
+            writeln!(
+                f,
+                "from MAIL FROM to 250: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
+                l.p50, l.p90, l.p99, l.max
+            )?;
+        }
         if !self.replies.is_empty() {
             let codes: Vec<String> = self.replies.iter().map(|(code, n)| format!("{code}: {n}")).collect();
             writeln!(f, "replies: {}", codes.join(", "))?;
@@ -120,7 +127,8 @@ impl std::fmt::Display for Summary {
             writeln!(f, "{} recipients were refused of mails that others got", self.recipients_refused)?;
         }
         for x in &self.failures {
-            writeln!(f, "not accepted: {}\n  {}\n  {}", x.mail, x.problem, x.what_to_do)?;
+            // A file's name and a server's words may hold anything.
+            writeln!(f, "not accepted: {}\n  {}\n  {}", plain(&x.mail), plain(&x.problem), x.what_to_do)?;
         }
         let listed = self.failures.len() as u64;
         if self.failed > listed {
