@@ -13,17 +13,17 @@ const PEOPLE_MAX: usize = 10_000;
 /// Reads an unfolded field value.
 pub(super) fn list(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> Vec<Person> {
     let literal = encoded_word::literal(value, hint, place, repairs);
-    let mut people = parse(&literal, hint, place, repairs);
+    let trimmed = literal.trim();
     // The whole list was put into one encoded-word.
-    if !people.iter().any(|p| p.address.contains('@')) && literal.contains("=?") {
+    if trimmed.starts_with("=?") && trimmed.ends_with("?=") {
         let decoded = encoded_word::decode(value, hint, place, repairs);
-        let again = parse(&decoded, hint, place, repairs);
-        if again.iter().any(|p| p.address.contains('@')) {
+        let people = parse(&decoded, hint, place, repairs);
+        if people.iter().any(|p| p.address.contains('@')) {
             repairs.note(repair::ADDRESS_MALFORMED, place, "the whole list is an encoded-word", 0.9);
-            people = again;
+            return people;
         }
     }
-    people
+    parse(&literal, hint, place, repairs)
 }
 
 /// What one entry of a list has gathered.

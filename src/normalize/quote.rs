@@ -282,6 +282,12 @@ fn is_header_block(lines: &[Line<'_>], at: usize, needed: usize) -> bool {
 
 /// An attribution that begins at `at`.
 fn attribution(lines: &[Line<'_>], at: usize) -> Option<Lead> {
+    let first = bare(lines.get(at)?.text);
+    let could_begin =
+        first.contains(|c: char| c.is_numeric() || matches!(c, '@' | '<')) || begins_like_attribution(&first.to_lowercase());
+    if !could_begin {
+        return None;
+    }
     let mut joined = String::new();
     for (n, line) in lines.iter().enumerate().skip(at).take(ATTRIBUTION_LINES) {
         if line.blank || (line.quoted && n > at && !line.text.trim_start_matches(['>', ' ']).starts_with(':')) {
@@ -331,10 +337,12 @@ fn is_attribution(joined: &str, next_is_quoted: bool) -> bool {
     let between_dashes = text.starts_with("--") && text.ends_with("--");
     let text = if between_dashes { text.trim_matches(['-', ' ']) } else { text };
     let has_colon = between_dashes || text.ends_with([':', '：']);
+    let has_address = text.contains('@');
+    if !has_colon && !next_is_quoted && !has_address {
+        return false;
+    }
     let lower = text.to_lowercase();
-    let has_address = lower.contains('@');
-    let begins = begins_like_attribution(&lower);
-    if !has_colon && !next_is_quoted && !(begins && has_address) {
+    if !has_colon && !next_is_quoted && !begins_like_attribution(&lower) {
         return false;
     }
     let digits = lower.bytes().filter(u8::is_ascii_digit).count();

@@ -39,7 +39,7 @@ pub(super) fn decompress(bytes: &[u8]) -> Option<Vec<u8>> {
     let limit = claimed.min(RTF_BYTES_MAX);
     let mut window = [0u8; 4096];
     let mut write = 0usize;
-    let mut put = |byte: u8, write: &mut usize, window: &mut [u8; 4096]| {
+    let put = |byte: u8, write: &mut usize, window: &mut [u8; 4096]| {
         if let Some(slot) = window.get_mut(*write) {
             *slot = byte;
         }

@@ -118,8 +118,8 @@ static BUILDER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .link_rel(Some("noopener noreferrer nofollow"))
         .strip_comments(true)
         .attribute_filter(|element, attribute, value| match (element, attribute) {
-            ("img", "src") => is_own_image(value).then(|| Cow::Borrowed(value)),
-            (_, "href") => is_link(value).then(|| Cow::Borrowed(value)),
+            ("img", "src") => is_own_image(value).then_some(Cow::Borrowed(value)),
+            (_, "href") => is_link(value).then_some(Cow::Borrowed(value)),
             _ => Some(Cow::Borrowed(value)),
         });
     builder

@@ -89,33 +89,39 @@ pub(super) fn base64(input: &[u8]) -> Decoded<'_> {
     let mut count = 0;
     let mut flaws = 0;
     let mut padded = false;
+    let mut breaks = 0; // line breaks since the last byte of data
     let mut tail: &[u8] = b"";
     let mut at = 0;
     while let Some(&byte) = input.get(at) {
         let value = sextet(byte);
-        if value < 64 {
-            if padded && is_prose(input, at) {
-                tail = input.after(at);
-                break;
+        if value == SPACE {
+            breaks += u32::from(byte == b'\n');
+            at += 1;
+            continue;
+        }
+        // Prose behind the padding, or behind a blank line where a group of four is complete.
+        if (padded || (breaks > 1 && count == 0 && !out.is_empty())) && value != PAD && is_prose(input, at) {
+            tail = input.after(at);
+            break;
+        }
+        breaks = 0;
+        match value {
+            PAD => {
+                flush(&mut out, &mut held, &mut count);
+                padded = true;
             }
-            padded = false;
-            held = held << 6 | u32::from(value);
-            count += 1;
-            if count == 4 {
-                let [_, a, b, c] = held.to_be_bytes();
-                out.extend_from_slice(&[a, b, c]);
-                held = 0;
-                count = 0;
+            SKIP => flaws += 1,
+            _ => {
+                padded = false;
+                held = held << 6 | u32::from(value);
+                count += 1;
+                if count == 4 {
+                    let [_, a, b, c] = held.to_be_bytes();
+                    out.extend_from_slice(&[a, b, c]);
+                    held = 0;
+                    count = 0;
+                }
             }
-        } else if value == PAD {
-            flush(&mut out, &mut held, &mut count);
-            padded = true;
-        } else if value == SKIP {
-            if padded && is_prose(input, at) {
-                tail = input.after(at);
-                break;
-            }
-            flaws += 1;
         }
         at += 1;
     }
@@ -147,9 +153,11 @@ fn is_prose(input: &[u8], at: usize) -> bool {
         || line.starts_with(b"__")
 }
 
-/// Which share of `input` can't be base64: 0.0 (all of it can) to 1.0. Looks at the first 4 KiB.
+/// Which share of the first paragraph of `input` can't be base64: 0.0 (all of it can) to 1.0.
 pub(super) fn not_base64(input: &[u8]) -> f32 {
     let sample = input.trim_ascii().before(4096);
+    let blank_line = [&b"\n\n"[..], b"\r\n\r\n"].iter().filter_map(|b| memchr::memmem::find(sample, b)).min();
+    let sample = sample.before(blank_line.unwrap_or(sample.len()));
     if sample.is_empty() {
         return 0.0;
     }
@@ -266,6 +274,8 @@ mod tests {
         let d = base64(b"SGVsbG8=\r\n____\r\nList mailing list\r\n");
         assert_eq!(text(&d), "Hello");
         assert_eq!(d.tail, b"____\r\nList mailing list");
+        let unpadded = base64(b"SGVsbG8h\n\nList mailing list\n");
+        assert_eq!((text(&unpadded).as_str(), unpadded.tail), ("Hello!", &b"List mailing list"[..]));
     }
 
     #[test]

@@ -1,0 +1,60 @@
+//! The front door: every sample of `corpus/`, read with LF and with CRLF, held first against what a
+//! person says is right (`[expect]`), then against its snapshot.
+//!
+//! `SAMPLE=<part of a name>` narrows it; `INSTA_UPDATE=always` accepts; under `CI=1` nothing is written.
+#![allow(clippy::unwrap_used)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use tidegate::corpus::{self, Sample};
+
+/// The digest and the size of a part that is not transfer-encoded depend on its line ends.
+fn without_digests(snapshot: &str) -> String {
+    let mut reading: serde_json::Value = serde_json::from_str(snapshot).unwrap();
+    for attachment in reading["attachments"].as_array_mut().unwrap() {
+        attachment["sha256"] = serde_json::Value::Null;
+        attachment["size"] = serde_json::Value::Null;
+    }
+    reading.to_string()
+}
+
+fn run(sample: &Sample) {
+    let (count, misses) = corpus::check(sample);
+    assert!(count > 0, "{}: nothing under [expect]: say what is right", sample.name);
+    assert!(misses.is_empty(), "{}", misses.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    let [lf, crlf] = corpus::variants(&sample.raw);
+    let snapshot = corpus::snapshot(&lf.raw);
+    assert_eq!(
+        without_digests(&snapshot),
+        without_digests(&corpus::snapshot(&crlf.raw)),
+        "{}: LF and CRLF read differently",
+        sample.name
+    );
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(sample.folder.canonicalize().unwrap());
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("expected", snapshot));
+}
+
+#[test]
+fn every_sample_is_read_as_a_person_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let wanted = std::env::var("SAMPLE").unwrap_or_default();
+    let mut ran = 0;
+    let mut failed = Vec::new();
+    for loaded in corpus::load(&root).unwrap() {
+        match loaded {
+            Ok(sample) if sample.name.contains(&wanted) => {
+                ran += 1;
+                if catch_unwind(AssertUnwindSafe(|| run(&sample))).is_err() {
+                    failed.push(sample.name);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => failed.push(error.to_string()),
+        }
+    }
+    assert!(ran > 0, "no sample has `{wanted}` in its name");
+    assert!(failed.is_empty(), "{} of {ran} samples failed:\n{}", failed.len(), failed.join("\n"));
+}
