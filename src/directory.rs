@@ -62,7 +62,7 @@ impl Directory {
     pub fn new(revision: i64, mailboxes: impl IntoIterator<Item = Mailbox>) -> Directory {
         let mut d = Directory { revision, ..Directory::default() };
         for mut m in mailboxes {
-            m.address = m.address.to_lowercase();
+            m.address = canonical(&m.address);
             match MailboxKind::of(&m.address) {
                 MailboxKind::Address => {
                     d.exact.entry(m.address.clone()).or_insert(m);
@@ -95,7 +95,7 @@ impl Directory {
     /// (`postmaster`) goes to a mailbox of that local part in any domain, then to a catch-all.
     #[must_use]
     pub fn lookup(&self, address: &str) -> Option<&Mailbox> {
-        let address = address.to_lowercase();
+        let address = canonical(address);
         let Some((local, domain)) = address.rsplit_once('@') else {
             return self
                 .exact
@@ -119,6 +119,19 @@ impl Directory {
             .find(|m| matches_pattern(&m.address, &address))
             .or_else(|| self.catch_all.get(domain))
             .or(self.everything.as_ref())
+    }
+}
+
+/// Lower case, and a domain of letters beyond ASCII as its A-labels: `bücher.example` and
+/// `xn--bcher-kva.example` are one. A domain that IDNA refuses stays as it is.
+fn canonical(address: &str) -> String {
+    let address = address.to_lowercase();
+    match address.rsplit_once('@') {
+        Some((local, domain)) if !domain.is_ascii() => match idna::domain_to_ascii(domain) {
+            Ok(domain) => format!("{local}@{domain}"),
+            Err(_) => address,
+        },
+        _ => address,
     }
 }
 
@@ -171,6 +184,15 @@ mod tests {
         assert_eq!(found(&d, "other@b.test").as_deref(), Some("@b.test"));
         assert_eq!(found(&d, "other@c.test").as_deref(), Some("@"));
         assert_eq!(found(&d, "\"a@b\"@b.test").as_deref(), Some("@b.test"));
+    }
+
+    #[test]
+    fn a_domain_is_found_in_both_its_forms() {
+        let d = directory(&["help@Bücher.example", "@xn--mnchen-3ya.example"]);
+        assert!(d.lookup("help@xn--bcher-kva.example").is_some());
+        assert!(d.lookup("Help+x@BÜCHER.example").is_some());
+        assert!(d.lookup("anyone@münchen.example").is_some());
+        assert!(d.lookup("help@büchen.example").is_none());
     }
 
     #[test]
