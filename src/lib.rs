@@ -9,6 +9,7 @@
 //! The rooms and the direction of their dependencies are in `ARCHITECTURE.md`;
 //! `tests/it/architecture.rs` holds them.
 
+pub mod backoff;
 pub mod classify;
 pub mod cli;
 pub mod config;

@@ -222,7 +222,7 @@ async fn say_hello(config: &Config, store: &Store, announced: &[String], directo
         .unwrap_or("support@example.com");
     if let Some(smtp) = announced.iter().find_map(|l| l.strip_prefix("smtp ")) {
         text.push_str(&format!(
-            "try: curl --url smtp://{smtp} --mail-from you@example.com --mail-rcpt {to} -T corpus/charset/ISO-SAMPLE/message.eml\n or: tidegate send --server {smtp} --to {to} corpus\n"
+            "try: curl --url smtp://{smtp} --mail-from you@example.com --mail-rcpt {to} -T corpus/charset/outlook-latin1-as-utf8/message.eml\n or: tidegate send --server {smtp} --to {to} corpus\n"
         ));
     }
     text.push_str("ready\n");

@@ -1,6 +1,7 @@
 //! One endpoint's turn: event after event, until there is none, one fails, or the turn is over.
 
-use super::{backoff, payload, signature};
+use super::{payload, signature};
+use crate::backoff;
 use crate::config::Config;
 use crate::limits::Limits;
 use crate::store::{Endpoint, Error, OutboxEvent, Store, now_us};
@@ -13,6 +14,8 @@ use tokio::sync::watch;
 const TURN_EVENTS: usize = 100;
 /// What a lease lasts longer than a delivery may take: the note of it in the database.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
+/// Wait after the first failure of an endpoint.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
 
 /// Carries events to endpoints.
 pub(super) struct Courier {
@@ -110,7 +113,7 @@ impl Courier {
 
     async fn failed(&self, endpoint: &Endpoint, answer: Answer) -> Result<(), Error> {
         let failures = u32::try_from(endpoint.failures).unwrap_or(u32::MAX).saturating_add(1);
-        let wait = backoff::wait(failures, self.retry_max, backoff::random());
+        let wait = backoff::wait(failures, RETRY_FIRST, self.retry_max, backoff::random());
         let id = endpoint.id;
         if failures == self.failures_max {
             tracing::warn!(webhook.id = %id, failures, ?answer, "events: webhook {id} fails again and again; its circuit is open");

@@ -16,7 +16,6 @@
 //! An endpoint's answer is its status; of the body a bounded part is read and thrown away.
 //! Redirects are not followed: the URL that was set up is the one that gets the events.
 
-mod backoff;
 mod delivery;
 mod payload;
 pub mod signature;

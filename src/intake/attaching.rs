@@ -7,9 +7,9 @@
 //! words. A crash at any instant repeats what was not marked; the store skips what has a
 //! disposition.
 
-use super::backoff::Backoff;
 use super::reading::Ready;
 use super::{Job, Shared};
+use crate::backoff;
 use crate::mail::{Locator, OrganisationId, Outcome, Position, Prepared, QuarantineReason, ReasonCode};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,8 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 /// Attaches until shutdown, then what is ready already.
 pub(super) async fn attach(shared: Arc<Shared>, mut ready: mpsc::Receiver<Ready>, mut shutdown: watch::Receiver<bool>) {
-    let mut attacher =
-        Attacher { backoff: Backoff::new(shared.retry.0, shared.retry.1), spread: 0, shutdown: shutdown.clone(), shared };
+    let mut attacher = Attacher { failures: 0, shutdown: shutdown.clone(), shared };
     loop {
         let first = tokio::select! {
             biased;
@@ -46,8 +45,8 @@ pub(super) async fn attach(shared: Arc<Shared>, mut ready: mpsc::Receiver<Ready>
 
 struct Attacher {
     shared: Arc<Shared>,
-    backoff: Backoff,
-    spread: u8,
+    /// In a row.
+    failures: u32,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -100,7 +99,7 @@ impl Attacher {
             self.shared.metrics.intake_stage.get_or_create(&[("stage", "attach")]).observe(began.elapsed().as_secs_f64());
             match result {
                 Ok(outcomes) => {
-                    self.backoff.reset();
+                    self.failures = 0;
                     self.shared.metrics.intake_batch.observe(part.len() as f64);
                     for outcome in &outcomes {
                         self.count(outcome);
@@ -153,7 +152,7 @@ impl Attacher {
         loop {
             match self.shared.store.quarantine(locator, received_at_us, for_whom, reasons).await {
                 Ok(items) => {
-                    self.backoff.reset();
+                    self.failures = 0;
                     self.shared.metrics.intake_outcomes.get_or_create(&[("outcome", "quarantined")]).inc_by(items.len() as u64);
                     return Some(());
                 }
@@ -165,8 +164,8 @@ impl Attacher {
 
     /// Waits before the next attempt; `None` when shutdown came.
     async fn wait(&mut self, what: &'static str, error: &crate::store::Error) -> Option<()> {
-        self.spread = self.spread.wrapping_mul(29).wrapping_add(71);
-        let wait = self.backoff.next(self.spread);
+        self.failures = self.failures.saturating_add(1);
+        let wait = backoff::wait(self.failures, self.shared.retry.0, self.shared.retry.1, backoff::random());
         self.shared.metrics.intake_retries.get_or_create(&[("reason", what)]).inc();
         tracing::warn!(%error, wait_ms = wait.as_millis() as u64, "the database did not take it ({what}); trying again");
         tokio::select! {

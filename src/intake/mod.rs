@@ -15,7 +15,6 @@
 //! The journal's checksums. Nothing in a mail.
 
 mod attaching;
-mod backoff;
 mod budget;
 mod feeder;
 mod flight;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Shared leaves: plain values, limits, names. Everybody may use them.
-const LEAVES: &[&str] = &["config", "limits", "mail", "telemetry", "directory"];
+const LEAVES: &[&str] = &["backoff", "config", "limits", "mail", "telemetry", "directory"];
 
 /// The rooms from the top floor down, and what else each may use.
 const ROOMS: &[(&str, &[&str])] = &[
