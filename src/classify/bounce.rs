@@ -39,7 +39,7 @@ pub(super) fn bounce(mail: &NormalizedMail, origin: &Origin) -> Option<Classific
     }
     let machine_part = !evidence.is_empty();
     // A field lists some of the recipients; the text may name more.
-    let complete_list = recipients.iter().any(|r| !r.address.is_empty() && !(r.status.is_empty() && r.diagnostic.is_empty()));
+    let complete_list = recipients.iter().any(|r| !(r.address.is_empty() || r.status.is_empty() && r.diagnostic.is_empty()));
     let told = dialect::read(mail, origin, machine_part);
     if let Some(told) = told {
         if told.complaint {
@@ -134,7 +134,10 @@ pub(super) fn delivery_status(part: &ReportPart) -> Vec<BouncedRecipient> {
 /// One recipient out of his fields; none where the block is about the whole mail.
 fn recipient(fields: &Fields) -> Option<BouncedRecipient> {
     let of = |name| get(fields, name).map(typed).and_then(dialect::address);
-    let address = of("final-recipient").or_else(|| of("original-recipient")).or_else(|| of("x-actual-recipient"));
+    // A host name alone is a mailbox inside the system that failed; what the sender wrote says more.
+    let whole = |a: &String| a.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'));
+    let names = ["final-recipient", "original-recipient", "x-actual-recipient"];
+    let address = names.iter().find_map(|n| of(n).filter(whole)).or_else(|| names.iter().find_map(|n| of(n)));
     let diagnostic = get(fields, "diagnostic-code").map(typed).unwrap_or_default();
     let action = get(fields, "action").map(status::action).unwrap_or_default();
     let status = get(fields, "status").and_then(status::enhanced).unwrap_or_default();

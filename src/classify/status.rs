@@ -132,9 +132,9 @@ impl Said {
         self.is_final
     }
 
-    /// A server's code is in it, not only words.
-    pub(super) fn has_code(&self) -> bool {
-        self.enhanced.is_some() || self.reply.is_some()
+    /// A server's words are in it: a reply code and an enhanced one.
+    pub(super) fn has_both_codes(&self) -> bool {
+        self.enhanced.is_some() && self.reply.is_some()
     }
 
     /// The status all that comes to.

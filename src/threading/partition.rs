@@ -16,6 +16,12 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// Goes on from what is known already.
+    #[must_use]
+    pub fn from_index(index: ThreadIndex) -> Partition {
+        Partition { index, placed: Vec::new() }
+    }
+
     /// Files the next mail.
     pub fn add(&mut self, keys: &ThreadKeys) -> Decision {
         let fresh = ConversationId(Uuid::from_u128(self.placed.len() as u128 + 1));

@@ -118,7 +118,8 @@ fn leads(keys: &ThreadKeys, index: &ThreadIndex) -> Vec<Lead> {
             rule,
             confidence: if token.place == TokenPlace::Body { confidence.min(0.8) } else { confidence },
             evidence: Evidence { code: "token", place: place_name(token.place).to_owned(), detail: detail.to_owned() },
-            ties: !(keys.is_forward() || signed_id && keys.reply_address().is_some()),
+            // Sent to the reply addresses of two conversations, a mail goes to the first and joins neither to the other.
+            ties: !keys.is_forward() && keys.reply_address().is_none_or(|first| first == token),
         });
     }
     let tied: HashSet<&str> = keys.ties().collect();

@@ -1,6 +1,7 @@
 //! From outside: the binary over real sockets, real peers, both databases. One test binary, so that it links once.
 #![allow(clippy::unwrap_used)]
 mod architecture;
+mod classify;
 mod config;
 mod corpora;
 mod database;
@@ -18,6 +19,8 @@ mod reception;
 mod rig;
 mod send_import;
 mod store_both;
+mod threading_attacks;
+mod threading_corpus;
 mod threading_order;
 mod torture;
 mod web;

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::{BTreeMap, BTreeSet};
-use tidegate::mail::{Class, ConversationId, OrganisationId, Person, SubjectKind, ThreadIndex, ThreadKeys, Where};
+use tidegate::mail::{
+    Class, ConversationFacts, ConversationId, OrganisationId, Person, SubjectKind, ThreadIndex, ThreadKeys, TokenEvidence,
+    TokenPlace, Where,
+};
 use tidegate::threading::{Partition, decide};
 use uuid::Uuid;
 
@@ -19,6 +22,8 @@ struct Mail {
     class: Class,
     kind: SubjectKind,
     thread_index: Option<u8>,
+    /// A token of a conversation that began outside these mails.
+    token: Option<(u8, TokenPlace)>,
 }
 
 fn mail(ids: u8) -> impl Strategy<Value = Mail> {
@@ -27,8 +32,20 @@ fn mail(ids: u8) -> impl Strategy<Value = Mail> {
     let kind = prop_oneof![2 => Just(SubjectKind::Plain), 5 => Just(SubjectKind::Reply), 1 => Just(SubjectKind::Forward)];
     let refers = prop::collection::vec(0..ids, 0..4);
     let thread_index = prop_oneof![6 => Just(None), 1 => (0..3u8).prop_map(Some)];
-    (0..ids, refers, 0..6u8, prop::collection::vec(0..6u8, 0..3), class, kind, thread_index)
-        .prop_map(|(id, refers, from, to, class, kind, thread_index)| Mail { id, refers, from, to, class, kind, thread_index })
+    let place = prop_oneof![Just(TokenPlace::Envelope), Just(TokenPlace::Cc), Just(TokenPlace::MessageId)];
+    let token = prop_oneof![5 => Just(None), 1 => (0..2u8, place).prop_map(Some)];
+    (0..ids, refers, 0..6u8, prop::collection::vec(0..6u8, 0..3), class, kind, thread_index, token).prop_map(
+        |(id, refers, from, to, class, kind, thread_index, token)| Mail {
+            id,
+            refers,
+            from,
+            to,
+            class,
+            kind,
+            thread_index,
+            token,
+        },
+    )
 }
 
 fn keys(mail: &Mail, received: usize) -> ThreadKeys {
@@ -47,7 +64,11 @@ fn keys(mail: &Mail, received: usize) -> ThreadKeys {
         organisation: OrganisationId(Uuid::from_u128(1)),
         message_id,
         references,
-        tokens: Vec::new(),
+        tokens: mail
+            .token
+            .map(|(n, place)| TokenEvidence { conversation: begun(n), addressee_is_sender: n == 0, place })
+            .into_iter()
+            .collect(),
         foreign_token: false,
         base_subject: "subject".to_owned(),
         subject_kind: mail.kind,
@@ -60,17 +81,38 @@ fn keys(mail: &Mail, received: usize) -> ThreadKeys {
     }
 }
 
+/// A conversation that the product began.
+fn begun(n: u8) -> ConversationId {
+    ConversationId(Uuid::from_u128(0xffff_0000 + u128::from(n)))
+}
+
+/// What is known before the first mail.
+fn known() -> ThreadIndex {
+    let mut index = ThreadIndex::default();
+    for n in 0..2 {
+        index.conversations.insert(begun(n), ConversationFacts { created_at_us: -1, ..ConversationFacts::default() });
+        index.owners.insert(begun(n), OrganisationId(Uuid::from_u128(1)));
+    }
+    index
+}
+
+/// The ids a mail ties, and the conversation its token names.
+fn ties(keys: &ThreadKeys) -> Vec<String> {
+    let token = keys.tokens.first().filter(|_| !keys.is_forward()).map(|t| t.conversation.to_string());
+    keys.ties().map(str::to_owned).chain(token).collect()
+}
+
 /// What it should be: the connected components, by the plainest means.
 fn components(mails: &[Mail]) -> BTreeSet<BTreeSet<usize>> {
     let all: Vec<ThreadKeys> = mails.iter().map(|m| keys(m, 0)).collect();
     let mut group: Vec<usize> = (0..all.len()).collect();
-    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut first: BTreeMap<String, usize> = BTreeMap::new();
     loop {
         let mut changed = false;
         for (n, k) in all.iter().enumerate() {
-            for id in k.ties() {
-                let least = *first.get(id).unwrap_or(&group[n]).min(&group[n]);
-                changed |= group[n] != least || first.get(id).is_some_and(|f| *f != least);
+            for id in ties(k) {
+                let least = *first.get(&id).unwrap_or(&group[n]).min(&group[n]);
+                changed |= group[n] != least || first.get(&id).is_some_and(|f| *f != least);
                 group[n] = least;
                 first.insert(id, least);
             }
@@ -88,7 +130,7 @@ fn components(mails: &[Mail]) -> BTreeSet<BTreeSet<usize>> {
 
 /// Files the mails in an order, and tells the conversations in the numbers of `mails`.
 fn filed(mails: &[Mail], order: &[usize]) -> BTreeSet<BTreeSet<usize>> {
-    let mut partition = Partition::default();
+    let mut partition = Partition::from_index(known());
     for (at, n) in order.iter().enumerate() {
         partition.add(&keys(&mails[*n], at));
     }
@@ -96,7 +138,6 @@ fn filed(mails: &[Mail], order: &[usize]) -> BTreeSet<BTreeSet<usize>> {
 }
 
 /// As a store does it: an index for each batch, with only what the batch asks for, and the rest in rows.
-#[derive(Default)]
 struct Rows {
     everything: ThreadIndex,
     placed: Vec<ConversationId>,
@@ -105,14 +146,21 @@ struct Rows {
 impl Rows {
     fn batch(&mut self, batch: &[ThreadKeys]) {
         let mut index = ThreadIndex::default();
+        let asked: Vec<ConversationId> = batch
+            .iter()
+            .flat_map(|k| k.ids().filter_map(|i| self.everything.ids.get(&(k.organisation, i.to_owned()))))
+            .map(|known| known.conversation)
+            .chain(batch.iter().flat_map(|k| k.tokens.iter().map(|t| t.conversation)))
+            .collect();
         for id in batch.iter().flat_map(|k| k.ids().map(|i| (k.organisation, i.to_owned()))) {
-            let Some(known) = self.everything.ids.get(&id) else { continue };
-            index.ids.insert(id, *known);
-            let stays = self.everything.resolve(known.conversation);
-            for conversation in [known.conversation, stays] {
+            index.ids.extend(self.everything.ids.get(&id).map(|known| (id, *known)));
+        }
+        for conversation in asked {
+            let stays = self.everything.resolve(conversation);
+            for conversation in [conversation, stays] {
                 let facts = self.everything.conversations[&conversation].clone();
                 // The rows keep the way short.
-                let facts = tidegate::mail::ConversationFacts { alias_of: facts.alias_of.map(|_| stays), ..facts };
+                let facts = ConversationFacts { alias_of: facts.alias_of.map(|_| stays), ..facts };
                 index.conversations.insert(conversation, facts);
             }
         }
@@ -157,7 +205,7 @@ proptest! {
     #[test]
     fn batches_cut_anywhere_give_the_same((mails, order) in graph(), cuts in prop::collection::vec(1..6usize, 24)) {
         let all: Vec<ThreadKeys> = order.iter().enumerate().map(|(at, n)| keys(&mails[*n], at)).collect();
-        let mut rows = Rows::default();
+        let mut rows = Rows { everything: known(), placed: Vec::new() };
         let mut rest = all.as_slice();
         for cut in cuts {
             let (batch, after) = rest.split_at(cut.min(rest.len()));
@@ -173,7 +221,7 @@ proptest! {
 
     #[test]
     fn every_conversation_that_stays_counts_its_messages((mails, order) in graph()) {
-        let mut partition = Partition::default();
+        let mut partition = Partition::from_index(known());
         for (at, n) in order.iter().enumerate() {
             partition.add(&keys(&mails[*n], at));
         }
@@ -188,7 +236,7 @@ proptest! {
 
 #[test]
 fn a_chain_of_two_thousand_mails_read_backwards_is_one_conversation() {
-    let mut partition = Partition::default();
+    let mut partition = Partition::from_index(known());
     // Every second mail first, so that each one after joins two conversations.
     let order = (0..2_000).step_by(2).chain((0..2_000).skip(1).step_by(2)).rev();
     for n in order {
@@ -200,6 +248,7 @@ fn a_chain_of_two_thousand_mails_read_backwards_is_one_conversation() {
             class: Class::Person,
             kind: SubjectKind::Reply,
             thread_index: None,
+            token: None,
         };
         let mut k = keys(&mail, n);
         k.message_id = format!("{n}@x.test");

@@ -91,7 +91,7 @@ fn is_bounce(
         return words || subject;
     }
     let original = !section.original.trim().is_empty() || mail.report_parts.iter().any(|p| p.content_type.contains("rfc822"));
-    let technical = said.status().is_some() && (said.has_code() || original);
+    let technical = said.status().is_some() && (said.has_both_codes() || original);
     let named = recipients::addresses(section.report).next().is_some();
     if origin.unread.is_some() {
         return words && named && (subject || said.status().is_some());

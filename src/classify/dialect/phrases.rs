@@ -198,6 +198,7 @@ pub(super) const ANNOUNCEMENTS: &[&str] = &[
     "delivery has failed to these recipients",
     "failed to deliver to",
     "delivery failed",
+    "not yet been delivered to",
     "not yet been delivered is",
     "not yet been delivered are",
     "incorrectly constructed:",
