@@ -207,6 +207,8 @@ pub(super) struct Marks {
     file: Arc<dyn DiskFile>,
     len: u64,
     state: MarkState,
+    /// A mark counts that could not be written: the next write says everything again.
+    behind: bool,
     seed: u32,
 }
 
@@ -219,7 +221,7 @@ impl Marks {
         let complete: Vec<u32> = state.sealed.keys().copied().filter(|s| state.is_complete(*s)).collect();
         complete.into_iter().for_each(|s| state.apply(Mark::AllDone(s)));
         let (file, len) = write_anew(folder, &state)?;
-        Ok(Marks { folder: Arc::clone(folder), file, len, state, seed: seed(folder) })
+        Ok(Marks { folder: Arc::clone(folder), file, len, state, behind: false, seed: seed(folder) })
     }
 
     pub(super) fn state(&self) -> &MarkState {
@@ -272,14 +274,18 @@ impl Marks {
     }
 
     fn write(&mut self, marks: &[Mark]) -> Result<(), Error> {
+        if self.behind {
+            return self.compact();
+        }
         if marks.is_empty() {
             return Ok(());
         }
         let mut bytes = Vec::with_capacity(marks.len() * MARK_BYTES);
         marks.iter().for_each(|m| m.encode(self.seed, &mut bytes));
-        // At a known offset: what a failed write left behind is overwritten by the next.
+        self.behind = true;
         write_all(&*self.file, &mut [IoSlice::new(&bytes)], self.len)
             .map_err(|e| Error::disk("write", &self.folder.dir.join(NAME), &e))?;
+        self.behind = false;
         self.len += bytes.len() as u64;
         if self.len > COMPACT_BYTES && self.state.marks().count() * MARK_BYTES * 4 < self.len as usize {
             self.compact()?;
@@ -288,7 +294,9 @@ impl Marks {
     }
 
     fn compact(&mut self) -> Result<(), Error> {
+        self.behind = true;
         (self.file, self.len) = write_anew(&self.folder, &self.state)?;
+        self.behind = false;
         Ok(())
     }
 }

@@ -274,6 +274,8 @@ impl Drop for Inner {
 }
 
 #[cfg(test)]
+mod failures;
+#[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod model;

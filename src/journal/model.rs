@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 const SECTOR: u64 = 512;
 
@@ -62,12 +62,14 @@ struct State {
     faults: Vec<(Fault, u32)>,
     /// Operations until everything stops.
     dies_in: Option<u32>,
+    /// Syncs until everything stops.
+    dies_at_sync: Option<u32>,
     chance: u64,
 }
 
 /// The disk. Clones are the same disk.
 #[derive(Clone, Default)]
-pub(super) struct ModelDisk(Arc<Mutex<State>>);
+pub(super) struct ModelDisk(Arc<Mutex<State>>, Arc<(Mutex<bool>, Condvar)>);
 
 impl fmt::Debug for ModelDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,6 +123,15 @@ impl State {
             }
             *left -= 1;
         }
+        if kind == Some(Fault::Sync)
+            && let Some(left) = &mut self.dies_at_sync
+        {
+            self.dead |= *left == 0;
+            *left = left.saturating_sub(1);
+        }
+        if self.dead {
+            return Err(io::Error::other("the process is gone"));
+        }
         let mut strikes = false;
         for (fault, left) in self.faults.iter_mut().filter(|(f, _)| Some(*f) == kind) {
             let _ = fault;
@@ -167,6 +178,12 @@ impl ModelDisk {
         self.0.lock().unwrap()
     }
 
+    /// While it is paused, whoever asks for free space waits: so that a crowd gathers.
+    pub(super) fn pause(&self, paused: bool) {
+        *self.1.0.lock().unwrap() = paused;
+        self.1.1.notify_all();
+    }
+
     /// The nth next operation of a kind fails.
     pub(super) fn fail(&self, fault: Fault, after: u32) {
         self.state().faults.push((fault, after));
@@ -177,6 +194,7 @@ impl ModelDisk {
         s.faults.clear();
         s.full = false;
         s.dies_in = None;
+        s.dies_at_sync = None;
     }
 
     pub(super) fn set_full(&self, full: bool) {
@@ -186,6 +204,11 @@ impl ModelDisk {
     /// After so many operations nothing is done any more, until a restart.
     pub(super) fn die_in(&self, operations: u32) {
         self.state().dies_in = Some(operations);
+    }
+
+    /// The process ends before the sync that comes after so many more.
+    pub(super) fn die_at_sync(&self, after: u32) {
+        self.state().dies_at_sync = Some(after);
     }
 
     /// Nothing has ended the process.
@@ -200,6 +223,7 @@ impl ModelDisk {
         s.dead = false;
         s.locked = false;
         s.dies_in = None;
+        s.dies_at_sync = None;
         if power_cut {
             for inode in 0..s.inodes.len() {
                 s.tear(inode);
@@ -304,6 +328,7 @@ impl Disk for ModelDisk {
     }
 
     fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        drop(self.1.1.wait_while(self.1.0.lock().unwrap(), |paused| *paused).unwrap());
         Ok(if self.state().full { 0 } else { u64::MAX })
     }
 

@@ -21,6 +21,10 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Read at once when only envelopes are wanted: some records. Bytes.
+const ENTRIES_CHUNK: usize = 64 << 10;
+/// Read at once for one mail: most are shorter. Bytes.
+const MAIL_CHUNK: usize = 8 << 10;
 /// Read at once when raw mails are wanted too. Bytes.
 const MAILS_CHUNK: usize = 256 << 10;
 /// Raw bytes given by one call of [`Reader::mails`], give or take the last mail.
@@ -136,7 +140,7 @@ impl Reader {
     /// No mail there, or damage.
     pub fn entry(&self, position: Position) -> Result<Entry, Error> {
         let (segment, file) = self.segment_of(position)?;
-        let mut scan = self.scan(&file, position, segment, Check::Envelope);
+        let mut scan = self.scan(&file, position, segment, Check::Envelope).with_chunk(MAIL_CHUNK);
         let header = self.mail_header(&mut scan, position)?;
         self.entry_of(&mut scan, position, &header)
     }
@@ -156,13 +160,23 @@ impl Reader {
     }
 
     fn body_once(&self, position: Position) -> Result<Vec<u8>, Error> {
-        let mut body = Vec::new();
+        let (segment, file) = self.segment_of(position)?;
+        let mut scan = self.scan(&file, position, segment, Check::Header).with_chunk(MAIL_CHUNK);
+        let header = self.mail_header(&mut scan, position)?;
+        let offset = u64::from(position.offset);
+        if header.kind == Kind::Mail && !header.is_erased() {
+            let body = scan.body(offset, &header).map_err(|e| self.io(position, &e))?;
+            return match self.folder.seed(position.segment).crc(offset, body) == header.body_crc {
+                true => Ok(body.to_vec()),
+                false => Err(damaged_body(position, &header)),
+            };
+        }
         let mut stream = self.stream(position)?;
-        // The length was checked against the segment or the file.
-        body.reserve_exact(usize::try_from(stream.len()).unwrap_or(0));
+        // The length was checked against the file.
+        let mut body = Vec::with_capacity(usize::try_from(stream.len()).unwrap_or(0));
         match stream.read_to_end(&mut body) {
             Ok(_) => Ok(body),
-            Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(stream.damage()),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(damaged_body(position, &header)),
             Err(e) => Err(Error::disk("read", &stream.path, &e)),
         }
     }
@@ -174,7 +188,7 @@ impl Reader {
     /// No mail there, erased, or damage.
     pub fn stream(&self, position: Position) -> Result<BodyStream, Error> {
         let (segment, file) = self.segment_of(position)?;
-        let mut scan = self.scan(&file, position, segment, Check::Header);
+        let mut scan = self.scan(&file, position, segment, Check::Header).with_chunk(0);
         let header = self.mail_header(&mut scan, position)?;
         let resume = Position { offset: position.offset + header.record_len() as u32, ..position };
         if header.is_erased() {
@@ -200,17 +214,8 @@ impl Reader {
                 self.folder.seed(position.segment).begin(u64::from(position.offset)),
             )
         };
-        Ok(BodyStream {
-            file,
-            path,
-            at,
-            left: header.body_len,
-            len: header.body_len,
-            crc,
-            expected: header.body_crc,
-            position,
-            resume,
-        })
+        let damage = damaged_body(position, &header);
+        Ok(BodyStream { file, path, at, left: header.body_len, len: header.body_len, crc, expected: header.body_crc, damage })
     }
 
     /// What the marks say of a mail.
@@ -271,7 +276,8 @@ impl Reader {
                 }
                 other => other?,
             };
-            let mut scan = self.scan(&file, at, segment, check).with_chunk(if body_max.is_some() { MAILS_CHUNK } else { 0 });
+            let mut scan =
+                self.scan(&file, at, segment, check).with_chunk(if body_max.is_some() { MAILS_CHUNK } else { ENTRIES_CHUNK });
             while at.offset < segment.end && out.len() < max && bytes < MAILS_BYTES_MAX {
                 let offset = u64::from(at.offset);
                 let mut step = self.step(&mut scan, at)?;
@@ -400,6 +406,11 @@ fn look(folder: &Folder) -> Result<(Catalog, MarkState), Error> {
     Ok((survey(folder, &marks, false)?.catalog, marks))
 }
 
+fn damaged_body(at: Position, header: &RecordHeader) -> Error {
+    let resume = Position { offset: (u64::from(at.offset) + header.record_len()) as u32, ..at };
+    Error::Damaged { at, resume, what: "the raw mail does not pass its checksum" }
+}
+
 /// A raw mail, read as it is needed.
 #[derive(Debug)]
 pub struct BodyStream {
@@ -410,8 +421,7 @@ pub struct BodyStream {
     len: u64,
     crc: u32,
     expected: u32,
-    position: Position,
-    resume: Position,
+    damage: Error,
 }
 
 impl BodyStream {
@@ -426,10 +436,6 @@ impl BodyStream {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
-
-    fn damage(&self) -> Error {
-        Error::Damaged { at: self.position, resume: self.resume, what: "the raw mail does not pass its checksum" }
-    }
 }
 
 impl Read for BodyStream {
@@ -441,7 +447,7 @@ impl Read for BodyStream {
         self.left -= n as u64;
         let ended = self.left == 0 && self.crc != self.expected;
         if (n == 0 && self.left > 0 && want > 0) || ended {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, self.damage()));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, self.damage.clone()));
         }
         Ok(n)
     }

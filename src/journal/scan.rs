@@ -63,7 +63,7 @@ impl<'a> Scan<'a> {
 
     /// Reads so many bytes at once.
     pub(super) fn with_chunk(mut self, chunk: usize) -> Self {
-        self.chunk = chunk.max(CHUNK);
+        self.chunk = chunk.max(RECORD_HEADER_BYTES);
         self
     }
 

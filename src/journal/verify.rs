@@ -140,3 +140,49 @@ pub fn fuzz_reader(data: &[u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{RECORD_HEADER_BYTES, RECORD_MAGIC, RecordHeader, Seed};
+    use super::*;
+    use crate::mail::JournalId;
+    use proptest::prelude::*;
+
+    /// Bytes that are mostly records, with any lengths.
+    fn segment() -> impl Strategy<Value = Vec<u8>> {
+        let record = (any::<[u8; RECORD_HEADER_BYTES - 4]>(), 0..200u32, 0..200u64, prop::collection::vec(any::<u8>(), 0..300));
+        let record = record.prop_map(|(header, envelope_len, body_len, content)| {
+            let mut bytes = [RECORD_MAGIC.as_slice(), &header].concat();
+            bytes[4..8].copy_from_slice(&[1, header[0] % 4, 0, 0]);
+            if header[1] < 200 {
+                bytes[8..12].copy_from_slice(&envelope_len.to_le_bytes());
+                bytes[16..24].copy_from_slice(&body_len.to_le_bytes());
+            }
+            bytes.extend(content);
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+            bytes
+        });
+        prop::collection::vec(record, 0..20).prop_map(|records| {
+            let mut bytes = vec![0; SEGMENT_HEADER_BYTES as usize];
+            bytes.extend(records.concat());
+            bytes
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_reader_panic(bytes in prop_oneof![segment(), prop::collection::vec(any::<u8>(), 0..9_000)]) {
+            fuzz_reader(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_mail_full_of_magics_in_a_damaged_place_costs_no_more_than_another() {
+        // Quadratic behaviour would take minutes here.
+        let mut bytes = vec![0; SEGMENT_HEADER_BYTES as usize];
+        bytes.extend([RECORD_MAGIC, [0; 4]].concat().repeat(500_000));
+        fuzz_reader(&bytes);
+        let seed = Seed::of(JournalId(uuid::Uuid::nil()), 1);
+        assert!(RecordHeader::decode(&bytes[4096..], seed, 4096).is_none());
+    }
+}
