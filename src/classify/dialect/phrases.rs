@@ -278,7 +278,6 @@ pub(super) const ORIGINAL_BEHIND_RULE: &[&str] = &[
     "message follows",
     "start of message",
     "non-delivered message",
-    "your message",
     "ursprüngliche nachricht",
     "message d'origine",
     "mensaje original",

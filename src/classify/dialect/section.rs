@@ -36,7 +36,7 @@ fn border(text: &str) -> usize {
     for line in text.split_inclusive('\n') {
         let bare = line.trim();
         let folded = fold_line(bare);
-        let ruled = folded.starts_with(['-', '=', '*', '_', '#', '‐']);
+        let ruled = folded.starts_with(['-', '=', '*', '_', '‐']);
         let marks =
             phrases::find(&folded, ORIGINAL_FOLLOWS).is_some() || ruled && phrases::find(&folded, ORIGINAL_BEHIND_RULE).is_some();
         if seen_words && marks && bare.chars().count() <= MARK_CHARS_MAX && !folded.contains('@') {
