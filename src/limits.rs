@@ -11,6 +11,9 @@ pub const ALIAS_CHAIN_MAX: usize = 32;
 
 /// `tidegate send`: wait for a connection. A listener that is there answers at once.
 pub const SEND_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// `tidegate send`: wait for the greeting. A server that died between the kernel's handshake and its own accept
+/// never greets, and nothing else tells.
+pub const SEND_GREETING_TIMEOUT: Duration = Duration::from_secs(30);
 /// `tidegate send`: wait for a reply (RFC 5321 4.5.3.2: five to ten minutes).
 pub const SEND_REPLY_TIMEOUT: Duration = Duration::from_secs(300);
 /// `tidegate send`: bytes of one reply line; RFC 5321 says 512, servers say more.

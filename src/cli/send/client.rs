@@ -12,7 +12,7 @@
 
 use super::reply::{Failure, Reply, Stage, read_reply};
 use super::wire::{Stamp, Wire};
-use crate::limits::{SEND_CONNECT_TIMEOUT, SEND_REPLY_TIMEOUT};
+use crate::limits::{SEND_CONNECT_TIMEOUT, SEND_GREETING_TIMEOUT, SEND_REPLY_TIMEOUT};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, BufReader};
@@ -357,7 +357,8 @@ impl Client {
     }
 
     async fn reply(&mut self, stage: Stage) -> Result<Reply, Failure> {
-        match tokio::time::timeout(SEND_REPLY_TIMEOUT, read_reply(&mut self.reader)).await {
+        let patience = if stage == Stage::Greeting { SEND_GREETING_TIMEOUT } else { SEND_REPLY_TIMEOUT };
+        match tokio::time::timeout(patience, read_reply(&mut self.reader)).await {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(source)) => Err(Failure::Broken { stage, source }),
             Err(_) => Err(Failure::Broken { stage, source: io::ErrorKind::TimedOut.into() }),
@@ -547,5 +548,16 @@ mod tests {
         let failure = Client::connect(&address, PLAIN).await.unwrap_err();
         assert!(matches!(failure, Failure::Refused { stage: Stage::Greeting, .. }) && failure.ends_session());
         server.await.unwrap();
+    }
+    #[tokio::test]
+    async fn a_server_that_never_greets_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        // Connected by the kernel, never accepted. Time passes by itself while everything waits.
+        tokio::time::pause();
+        let began = tokio::time::Instant::now();
+        let failure = Client::connect(&address, PLAIN).await.unwrap_err();
+        assert!(began.elapsed() <= SEND_CONNECT_TIMEOUT + SEND_GREETING_TIMEOUT, "{:?}", began.elapsed());
+        assert!(matches!(&failure, Failure::Broken { stage: Stage::Connect | Stage::Greeting, .. }), "{failure}");
     }
 }
