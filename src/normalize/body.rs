@@ -18,16 +18,18 @@ pub(super) struct Piece {
     pub(super) quotes: Vec<Range<usize>>,
     /// Its html, if it has some.
     pub(super) html: Option<String>,
+    /// The text of a mail within the mail: shown by clients below the letter itself.
+    pub(super) forwarded: bool,
 }
 
 impl Piece {
     pub(super) fn plain(text: String) -> Self {
-        Piece { text, quotes: Vec::new(), html: None }
+        Piece { text, ..Piece::default() }
     }
 
     pub(super) fn from_html(source: String) -> Self {
         let Converted { text, quotes } = html::to_text(&source);
-        Piece { text, quotes, html: Some(source) }
+        Piece { text, quotes, html: Some(source), forwarded: false }
     }
 
     fn is_blank(&self) -> bool {
@@ -40,6 +42,8 @@ impl Piece {
 pub(super) struct Body {
     pub(super) text: String,
     pub(super) quotes: Vec<Range<usize>>,
+    /// Ranges of `text` that are mails within the mail.
+    pub(super) forwards: Vec<Range<usize>>,
     pub(super) html: Option<String>,
 }
 
@@ -68,6 +72,9 @@ pub(super) fn join(pieces: Vec<Piece>) -> Body {
         }
         let base = body.text.len();
         body.text.push_str(text.after(from));
+        if piece.forwarded {
+            body.forwards.push(base..body.text.len());
+        }
         let shift = |i: usize| (i.clamp(from, text.len()) - from) + base;
         body.quotes.extend(piece.quotes.iter().map(|r| shift(r.start)..shift(r.end)).filter(|r| !r.is_empty()));
     }
@@ -126,7 +133,7 @@ pub(super) fn choose(children: Vec<Vec<Piece>>) -> (Vec<Piece>, bool) {
     // One piece: the plain text is shown as text, the html as html.
     let joined_html = join(rich).html;
     let text = join(plain).text;
-    (vec![Piece { text, quotes: Vec::new(), html: joined_html }], false)
+    (vec![Piece { text, html: joined_html, ..Piece::default() }], false)
 }
 
 /// The later alternative is the better one (RFC 2046 section 5.1.4), unless it says much less.

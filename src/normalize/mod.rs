@@ -79,7 +79,7 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
     if let Some(html) = &body.html {
         attachment::mark_inline(&mut mail.attachments, html);
     }
-    mail.folds = quote::folds(&body.text, &body.quotes);
+    mail.folds = quote::folds(&body.text, &body.quotes, &body.forwards);
     mail.text = body.text;
     mail.html_source = body.html;
     read_fields(&tree, hint.as_deref(), limits, &mut mail, &mut repairs);
@@ -278,7 +278,8 @@ mod tests {
             "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nouter\n--b\nContent-Type: message/rfc822\n\n{inner}\n--b--\n"
         );
         let mail = read(&raw);
-        assert_eq!(mail.text, "outer");
+        assert_eq!(mail.text, "outer\n\nSubject: inner\n\nhi");
+        assert_eq!((mail.reply().as_str(), mail.folds[0].kind), ("outer", crate::mail::FoldKind::Forward));
         assert_eq!(mail.attachments[0].name, "inner.eml");
         assert_eq!(attachment_bytes(raw.as_bytes(), mail.attachments[0].part, &Limits::default()).unwrap(), inner.as_bytes());
         assert_eq!(mail.report_parts[0].content_type, "message/rfc822");

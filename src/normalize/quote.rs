@@ -40,13 +40,18 @@ impl Line<'_> {
     }
 }
 
-/// Finds the folds of a text. `quotes` are ranges that its html marks as quoted.
-pub(super) fn folds(text: &str, quotes: &[Range<usize>]) -> Vec<Fold> {
-    let lines = lines(text, quotes);
-    let mut found = quoted(&lines, text);
-    let body_end = found.iter().find(|f| f.end >= text.len()).map_or(text.len(), |f| f.start);
+/// Finds the folds of a text. `quotes` are ranges that its html marks as quoted, `forwards` ranges
+/// that are mails within the mail.
+pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize>]) -> Vec<Fold> {
+    // What the writer wrote stands before the mails that are attached.
+    let own_end = forwards.first().map_or(text.len(), |f| f.start);
+    let own = text.before(own_end).trim_end();
+    let lines = lines(own, quotes);
+    let mut found = quoted(&lines, own);
+    let body_end = found.iter().find(|f| f.end >= own.len()).map_or(own.len(), |f| f.start);
     found.extend(signature(&lines, &found, body_end));
     found.sort_by_key(|f| f.start);
+    found.extend(forwards.iter().map(|f| Fold { start: f.start, end: f.end, kind: FoldKind::Forward }));
     if is_blank_without(text, &found) {
         // All of it is quoted: there is nothing else to show.
         found.retain(|f| f.kind == FoldKind::Signature);
@@ -447,12 +452,12 @@ mod tests {
     use super::*;
 
     fn reply(text: &str) -> String {
-        let mail = crate::mail::NormalizedMail { text: text.to_owned(), folds: folds(text, &[]), ..Default::default() };
+        let mail = crate::mail::NormalizedMail { text: text.to_owned(), folds: folds(text, &[], &[]), ..Default::default() };
         mail.reply()
     }
 
     fn kinds(text: &str) -> Vec<FoldKind> {
-        folds(text, &[]).iter().map(|f| f.kind).collect()
+        folds(text, &[], &[]).iter().map(|f| f.kind).collect()
     }
 
     #[test]
@@ -527,7 +532,7 @@ mod tests {
     fn html_quotes_fold_with_their_attribution() {
         let text = "new\n\nOn Jan 1, 2030, Bob wrote:\n\nold words";
         let start = text.find("old").unwrap();
-        let found = folds(text, std::slice::from_ref(&(start..text.len())));
+        let found = folds(text, std::slice::from_ref(&(start..text.len())), &[]);
         assert_eq!(found.len(), 1);
         assert_eq!(text.get(found[0].start..).unwrap().get(..2), Some("On"));
     }

@@ -44,6 +44,8 @@ pub(super) struct Reader<'r> {
     want: Option<u32>,
     pub(super) wanted: Option<Vec<u8>>,
     depth: usize,
+    /// Within a multipart/report: the mail in it is the one the report is about.
+    in_report: bool,
 }
 
 impl<'r> Reader<'r> {
@@ -62,6 +64,7 @@ impl<'r> Reader<'r> {
             want,
             wanted: None,
             depth: 0,
+            in_report: false,
         }
     }
 
@@ -105,8 +108,41 @@ impl<'r> Reader<'r> {
                 }
                 shown
             }
-            _ => children.iter().flat_map(|c| self.part(tree, *c, may_show)).collect(),
+            kind => {
+                let was_in_report = self.in_report;
+                self.in_report |= kind == "multipart/report";
+                let shown = children.iter().flat_map(|c| self.part(tree, *c, may_show)).collect();
+                self.in_report = was_in_report;
+                shown
+            }
         }
+    }
+
+    /// The text of a mail that a client shows below the one it is in (no report's original, and not
+    /// marked as an attachment). Its files stay within it; what is odd about it is not this mail's.
+    fn mail_within(&mut self, bytes: &[u8]) -> Vec<Piece> {
+        if self.depth >= UNWRAP_MAX {
+            return Vec::new();
+        }
+        let mut aside = Repairs::default();
+        let tree = structure::walk(bytes, self.limits, &mut aside);
+        let mut inner = Reader::new(self.limits, &mut aside, None);
+        inner.depth = self.depth + 1;
+        let body = body::join(inner.tree(&tree));
+        let hint = inner.hint.take();
+        let mut text = String::new();
+        for name in ["From", "Date", "Subject"] {
+            if let Some(value) = tree.root().and_then(|r| r.fields.get(name)) {
+                let value = encoded_word::decode(&header::unfold(value), hint.as_deref(), "", &mut aside);
+                text.push_str(name);
+                text.push_str(": ");
+                text.push_str(value.trim());
+                text.push('\n');
+            }
+        }
+        text.push('\n');
+        text.push_str(&body.text);
+        vec![Piece { text: text.trim().to_owned(), forwarded: true, ..Piece::default() }]
     }
 
     fn leaf(&mut self, part: &Part<'_>, is_root: bool, may_show: bool) -> Vec<Piece> {
@@ -126,8 +162,11 @@ impl<'r> Reader<'r> {
         let is_text = is_shown_text(&kind);
         let shows = is_text && may_show && (is_root || !is_attachment) && !(name.is_some() && looks_binary(bytes));
         if !shows {
+            let is_mail = matches!(kind.as_str(), "message/rfc822" | "message/global");
+            let within =
+                if is_mail && may_show && !is_attachment && !self.in_report { self.mail_within(bytes) } else { Vec::new() };
             self.attach(part, kind, name, bytes, number);
-            return Vec::new();
+            return within;
         }
         // A text that is shown and has a file's name is both.
         if let Some(name) = name.filter(|_| !is_root || is_attachment) {
