@@ -15,6 +15,7 @@ mod mailin_faults;
 mod normalize_properties;
 mod outage;
 mod peers;
+mod reading;
 mod reception;
 mod rig;
 mod send_import;

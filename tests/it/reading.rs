@@ -1,0 +1,80 @@
+//! `tidegate read` and `tidegate corpus` as people and programs call them.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+const MAIL: &str = "From: Ann <ann@sender.example>\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\n\nhello\n\n-- \nAnn\n";
+
+fn tidegate(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_line_of_json_for_each_mail_and_an_unreadable_path_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = folder.path().join("one.eml");
+    std::fs::File::create(&one).unwrap().write_all(MAIL.as_bytes()).unwrap();
+    let missing = folder.path().join("missing.eml");
+    let out = tidegate(&["read", "--json", &missing.display().to_string(), &one.display().to_string()], "");
+    assert_eq!(out.status.code(), Some(1));
+    assert!(String::from_utf8(out.stderr).unwrap().contains("missing.eml"));
+    let text = String::from_utf8(out.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1);
+    let reading: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+    assert_eq!(reading["file"], one.display().to_string());
+    assert_eq!(reading["subject"], "Grüße");
+    assert_eq!(reading["reply"], "hello");
+    assert_eq!(reading["folds"][0]["kind"], "signature");
+}
+
+#[test]
+fn standard_input_is_read_for_people_without_moving_their_cursor() {
+    let out = tidegate(&["read", "-"], &MAIL.replace("hello", "hello \u{1b}[2J"));
+    assert_eq!(out.status.code(), Some(0));
+    let page = String::from_utf8(out.stdout).unwrap();
+    assert!(page.contains("subject  Grüße") && page.contains("s│ Ann"), "{page}");
+    assert!(!page.contains('\u{1b}'), "{page}");
+}
+
+#[test]
+fn a_sample_that_is_added_holds_and_a_wrong_expectation_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("corpus").display().to_string();
+    let mail = folder.path().join("bad.eml");
+    std::fs::File::create(&mail).unwrap().write_all(MAIL.as_bytes()).unwrap();
+    let add = [
+        "corpus",
+        "--corpus",
+        &root,
+        "add",
+        &mail.display().to_string(),
+        "--in",
+        "headers",
+        "--name",
+        "greeting",
+        "--what",
+        "plain",
+    ];
+    assert_eq!(tidegate(&add, "").status.code(), Some(0));
+    assert_eq!(tidegate(&add, "").status.code(), Some(1), "a sample is never overwritten");
+    assert_eq!(tidegate(&["corpus", "--corpus", &root, "check"], "").status.code(), Some(0));
+    let description = folder.path().join("corpus/headers/greeting/sample.toml");
+    let wrong = std::fs::read_to_string(&description).unwrap().replace("Grüße", "something else");
+    std::fs::File::create(&description).unwrap().write_all(wrong.as_bytes()).unwrap();
+    let out = tidegate(&["corpus", "--corpus", &root, "check", "--json"], "");
+    assert_eq!(out.status.code(), Some(1));
+    let first: serde_json::Value = serde_json::from_str(String::from_utf8(out.stdout).unwrap().lines().next().unwrap()).unwrap();
+    assert_eq!((first["field"].as_str(), first["got"].as_str()), (Some("subject"), Some("Grüße")));
+    std::fs::File::create(folder.path().join("corpus/headers/greeting/notes.txt")).unwrap();
+    let out = tidegate(&["corpus", "--corpus", &root, "check"], "");
+    assert!(String::from_utf8(out.stdout).unwrap().contains("notes.txt"), "an unknown file beside a sample is an error");
+}
