@@ -18,7 +18,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("configuration {path}: {source}. Give another file with --config, or none for the embedded defaults")]
+    #[error("configuration {path} can't be read; give another file with --config, or none for the embedded defaults")]
     Unreadable {
         /// Which file.
         path: PathBuf,
