@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// The wait after `failures` failures in a row (from 1): `first`, doubled each time up to `most`, and
-/// between half and all of that, so that those who fell over together do not get up together.
+/// The wait after `failures` failures in a row (from 1).
+///
+/// It is `first`, doubled each time up to `most`, and between half and all of that, so that those who fell over together do not get up together.
 /// `random` is from 0.0 to 1.0.
 #[must_use]
 pub fn wait(failures: u32, first: Duration, most: Duration, random: f64) -> Duration {

@@ -58,8 +58,9 @@ pub const LISTED_TEXT_CHARS_MAX: i64 = 65_536;
 /// People of one conversation: all of them are looked at for each mail to it, and no real one has more.
 pub const PARTICIPANTS_MAX: usize = 2_000;
 
-/// Rows written or looked up by one statement: 64 rows of the widest table are about 2,300 variables, of which
-/// SQLite allows 32,766, and larger statements cost memory in every connection without being faster.
+/// Rows written or looked up by one statement.
+///
+/// 64 rows of the widest table are about 2,300 variables, of which SQLite allows 32,766, and larger statements cost memory in every connection without being faster.
 pub const STATEMENT_ROWS_MAX: usize = 64;
 
 /// `tidegate import`: bytes of mails read that are not in the journal yet.

@@ -122,8 +122,10 @@ pub fn render(registry: &Registry) -> Result<String, std::fmt::Error> {
     Ok(out)
 }
 
+type SetLevel = dyn Fn(&str) -> Result<(), String> + Send + Sync;
+
 /// Changes the log level while running (SIGHUP).
-pub struct LogHandle(Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>);
+pub struct LogHandle(Box<SetLevel>);
 
 impl std::fmt::Debug for LogHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

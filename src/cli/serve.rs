@@ -33,7 +33,7 @@ use tokio::sync::watch;
 
 /// Options of `tidegate serve`.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Only say whether the configuration, certificates, data folder and addresses can be used
     #[arg(long)]
     check: bool,
@@ -43,7 +43,7 @@ pub struct Args {
 ///
 /// # Errors
 /// What keeps the gateway from starting, or made it end.
-pub fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let config = Arc::new(global.load()?);
     // Two providers may be linked (tests bring a second); ours is named, once.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -22,7 +22,9 @@ impl Scene {
         let journal = Scene::open(&disk);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let scene = Scene { disk, journal, runtime };
-        (0..mails).for_each(|n| drop(scene.append(n).unwrap()));
+        for n in 0..mails {
+            scene.append(n).unwrap();
+        }
         scene
     }
 
