@@ -11,14 +11,16 @@
 
 use super::budget::Share;
 use super::{Job, Lane, Shared};
-use crate::mail::{Locator, Position, Prepared, QuarantineReason, ReasonCode, Versions};
+use crate::mail::{Locator, Prepared, QuarantineReason, ReasonCode, Versions};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Mails taken from a lane at once, so that one write counts the attempts of all.
+/// Mails taken from a lane at once: one look at the lock for all of them.
 const TAKE_MAX: usize = 16;
+/// A mail that takes longer than this keeps none waiting behind it: what its thread took with it goes back to the lane.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Threads lost to mails that do not end. With more, the process ends: the attempts are on disk, and a
 /// restart is cheaper than a machine full of spinning threads.
 const LOST_THREADS_MAX: usize = 8;
@@ -94,17 +96,20 @@ impl Readers {
         let mut lost = 0;
         loop {
             tokio::select! {
-                () = tokio::time::sleep((limit / 4).clamp(Duration::from_millis(5), Duration::from_secs(1))) => {}
+                () = tokio::time::sleep((limit / 4).clamp(Duration::from_millis(5), PATIENCE / 2)) => {}
                 _ = shutdown.wait_for(|stop| *stop) => return,
             }
             let desks: Vec<(u64, Arc<Mutex<Desk>>)> = lock(&self.desks).iter().map(|(n, d)| (*n, d.clone())).collect();
             for (number, desk) in desks {
-                let Some((job, pending)) = give_up(&desk, limit) else { continue };
+                let waiting = left_waiting(&desk);
+                if !waiting.is_empty() {
+                    self.shared.queue.give_back(waiting);
+                }
+                let Some(job) = give_up(&desk, limit) else { continue };
                 lock(&self.desks).remove(&number);
                 lost += 1;
                 tracing::error!(journal.position = %job.position, limit_s = limit.as_secs_f64(), "reading a mail takes too long: held for staff");
                 let lane = job.lane;
-                self.shared.queue.give_back(pending);
                 let detail = format!("not read after {} s; the limit is intake.mail_time_max_s", limit.as_secs_f64());
                 let reasons = vec![QuarantineReason { code: ReasonCode::ReaderTimedOut, detail }];
                 if self.shared.ready.send(Ready::Poison { job, reasons }).await.is_err() {
@@ -124,15 +129,23 @@ impl Readers {
     }
 }
 
+/// Takes what waits behind a slow mail.
+fn left_waiting(desk: &Mutex<Desk>) -> VecDeque<Job> {
+    let mut d = lock(desk);
+    match d.current {
+        Some((since, _)) if since.elapsed() >= PATIENCE => std::mem::take(&mut d.pending),
+        _ => VecDeque::new(),
+    }
+}
+
 /// Takes the mail from a thread that is over time.
-fn give_up(desk: &Mutex<Desk>, limit: Duration) -> Option<(Job, VecDeque<Job>)> {
+fn give_up(desk: &Mutex<Desk>, limit: Duration) -> Option<Job> {
     let mut d = lock(desk);
     if d.current.as_ref().is_none_or(|(since, _)| since.elapsed() < limit) {
         return None;
     }
     d.lost = true;
-    let (_, job) = d.current.take()?;
-    Some((job, std::mem::take(&mut d.pending)))
+    d.current.take().map(|(_, job)| job)
 }
 
 /// A reader thread's life.
@@ -141,11 +154,6 @@ fn work(shared: &Shared, desk: &Mutex<Desk>, lane: Lane) {
         let jobs = shared.queue.take(lane, TAKE_MAX);
         if jobs.is_empty() {
             return;
-        }
-        let positions: Vec<Position> = jobs.iter().map(|j| j.position).collect();
-        if let Err(error) = shared.journal.count_attempts(&positions) {
-            shared.metrics.journal_errors.get_or_create(&[("kind", "attempts")]).inc();
-            tracing::error!(%error, "attempts can't be counted on disk; reading all the same");
         }
         lock(desk).pending.extend(jobs);
         loop {
@@ -160,7 +168,15 @@ fn work(shared: &Shared, desk: &Mutex<Desk>, lane: Lane) {
             };
             let Some(share) = shared.budget.take(job.body_len) else { return };
             lock(desk).current = Some((Instant::now(), job.clone()));
-            let ready = read(shared, job, share);
+            let ready = if job.attempts >= shared.limits.attempts_max {
+                crashed_before(job)
+            } else {
+                let position = job.position;
+                counted(shared, shared.journal.count_attempts(&[position]));
+                let ready = read(shared, job, share);
+                counted(shared, shared.journal.attempt_ended(position));
+                ready
+            };
             {
                 let mut d = lock(desk);
                 if d.lost {
@@ -175,13 +191,22 @@ fn work(shared: &Shared, desk: &Mutex<Desk>, lane: Lane) {
     }
 }
 
+/// A mail that killed the process each time it was read is not read again.
+fn crashed_before(job: Job) -> Ready {
+    let detail = format!("the process ended {} times while reading this mail; the limit is intake.attempts_max", job.attempts);
+    Ready::Poison { job, reasons: vec![QuarantineReason { code: ReasonCode::ReaderCrashed, detail }] }
+}
+
+/// Attempts are counted on disk where that can be; reading goes on all the same.
+fn counted(shared: &Shared, result: Result<(), crate::journal::Error>) {
+    if let Err(error) = result {
+        shared.metrics.journal_errors.get_or_create(&[("kind", "attempts")]).inc();
+        tracing::error!(%error, "attempts can't be counted on disk; reading all the same");
+    }
+}
+
 /// Reads one mail, whatever it does.
 fn read(shared: &Shared, job: Job, share: Share) -> Ready {
-    if job.attempts >= shared.limits.attempts_max {
-        let detail =
-            format!("the process ended {} times while reading this mail; the limit is intake.attempts_max", job.attempts);
-        return Ready::Poison { job, reasons: vec![QuarantineReason { code: ReasonCode::ReaderCrashed, detail }] };
-    }
     let began = Instant::now();
     let body = match shared.reader.body(job.position) {
         Ok(body) => body,

@@ -159,6 +159,9 @@ impl MarkState {
                 }
             }
             // Also of a mail that is done: staff may have released it, and it may crash its reader again.
+            Mark::Attempt(p, 0) => {
+                self.attempts.remove(&p);
+            }
             Mark::Attempt(p, n) => {
                 self.attempts.insert(p, n);
             }
@@ -246,6 +249,13 @@ impl Marks {
         let marks: Vec<Mark> = positions.iter().map(|p| Mark::Attempt(*p, self.state.attempts(*p).saturating_add(1))).collect();
         marks.iter().for_each(|m| self.state.apply(*m));
         self.write(&marks)
+    }
+
+    /// Says that reading a mail ended, however it ended: only the attempts that never ended count.
+    pub(super) fn attempt_ended(&mut self, position: Position) -> Result<(), Error> {
+        let mark = Mark::Attempt(position, 0);
+        self.state.apply(mark);
+        self.write(&[mark])
     }
 
     /// Notes how a segment ended, and up to which segment large bodies are settled.

@@ -216,6 +216,15 @@ impl Journal {
         self.0.shared.marks().attempt(positions)
     }
 
+    /// Says, on disk, that reading a mail ended: its attempts so far did not kill the process and count no more. From
+    /// here on a crash is not this mail's fault, however long it waits for the database.
+    ///
+    /// # Errors
+    /// The marks file can't be written; it counts in this process all the same.
+    pub fn attempt_ended(&self, position: Position) -> Result<(), Error> {
+        self.0.shared.marks().attempt_ended(position)
+    }
+
     /// Overwrites one mail's bytes in place, and syncs. Its envelope's addresses go too.
     ///
     /// # Errors

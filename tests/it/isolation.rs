@@ -74,6 +74,27 @@ async fn a_mail_that_killed_the_process_before_is_held_without_being_read_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_was_read_and_only_waits_is_not_blamed_for_a_crash() {
+    let rig = Rig::new(Limits::default()).await;
+    let mut positions = Vec::new();
+    for n in 0..40 {
+        positions.push(rig.accept(&mail(n, if n == 20 { "SLEEPY" } else { "hello" })).await);
+    }
+    let inner = intake::read_mail(rig.limits.clone());
+    rig.start(Arc::new(move |raw, path| {
+        while marked(raw, "SLEEPY") {
+            std::thread::park_timeout(Duration::from_secs(5));
+        }
+        inner(raw, path)
+    }));
+    let read: Vec<_> = positions.iter().copied().filter(|p| *p != positions[20]).collect();
+    rig.settled(&read).await;
+    // What a kill at this instant would leave on the disk: one mail was begun and did not end.
+    assert_eq!(rig.journal.attempts(positions[20]), 1);
+    assert!(read.iter().all(|p| rig.journal.attempts(*p) == 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_attached_and_not_marked_is_not_attached_twice() {
     let rig = Rig::new(Limits::default()).await;
     let first = rig.accept(&mail(1, "hello")).await;
