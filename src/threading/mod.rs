@@ -1,6 +1,6 @@
 //! Where a mail belongs, and what its sender may do there. Pure.
 //!
-//! [`keys`] takes from a mail what it says about that: its ids, the ids it refers to, signed tokens,
+//! [`keys()`] takes from a mail what it says about that: its ids, the ids it refers to, signed tokens,
 //! base subject, people. The store (or a [`Partition`] in memory) tells what is known of them, and
 //! [`decide`] gives the [`Decision`](crate::mail::Decision): *where* follows from ids alone, *may* from who the sender is.
 //!
