@@ -137,7 +137,7 @@ fn cat(reader: &Reader, out: &mut dyn Write, position: Position) -> anyhow::Resu
     match io::copy(&mut body, out) {
         Ok(_) => Ok(ExitCode::SUCCESS),
         Err(e) if e.kind() == io::ErrorKind::InvalidData => {
-            // What was read is printed: for a person, most of a mail is better than none.
+            // The last piece is held back, so that it never looks whole.
             out.flush()?;
             eprintln!("tidegate: {e}");
             Ok(ExitCode::from(1))

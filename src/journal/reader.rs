@@ -411,7 +411,8 @@ fn damaged_body(at: Position, header: &RecordHeader) -> Error {
     Error::Damaged { at, resume, what: "the raw mail does not pass its checksum" }
 }
 
-/// A raw mail, read as it is needed.
+/// A raw mail, read as it is needed. When the whole does not pass its checksum, the last piece is
+/// held back and an error given in its place.
 #[derive(Debug)]
 pub struct BodyStream {
     file: Arc<dyn DiskFile>,
