@@ -239,3 +239,40 @@ fn when_all_segments_but_an_empty_one_are_gone_positions_still_go_on() {
     }
     assert!(scene.append(3).unwrap() > entries[1].position);
 }
+
+#[test]
+fn a_mail_that_only_a_newer_tidegate_understands_is_kept_and_stops_no_other() {
+    use super::record::{RECORD_HEADER_BYTES, RecordHeader};
+    use std::io::IoSlice;
+    for with_flag in [true, false] {
+        let mut scene = Scene::new(4);
+        let (entry, path) = place(&scene, 1);
+        let offset = u64::from(entry.position.offset);
+        let seed = scene.journal.0.shared.folder.seed(entry.position.segment);
+        let file = scene.disk.open(&path, Access::Write).unwrap();
+        let mut bytes = [0; RECORD_HEADER_BYTES];
+        file.read_at(&mut bytes, offset).unwrap();
+        let mut header = RecordHeader::decode(&bytes, seed, offset).unwrap();
+        let mut envelope = vec![0; header.envelope_len as usize];
+        file.read_at(&mut envelope, offset + RECORD_HEADER_BYTES as u64).unwrap();
+        if with_flag {
+            header.flags = 0x10;
+        } else {
+            envelope[..3].copy_from_slice(b"new");
+            header.envelope_crc = seed.crc(offset, &envelope);
+        }
+        let record = [&header.encode(seed, offset), envelope.as_slice()].concat();
+        super::disk::write_all(&*file, &mut [IoSlice::new(&record)], offset).unwrap();
+        file.sync().unwrap();
+        scene.restart(true);
+
+        let reader = scene.journal.reader();
+        let first = reader.entries(Position::START, 9).unwrap();
+        assert_eq!(first.len(), 1, "those before it come first");
+        let told = reader.entries(first[0].next, 9).unwrap_err();
+        assert!(matches!(told, Error::Damaged { at, .. } if at == entry.position), "{told}");
+        assert_eq!(reader.entries(first[0].next, 9).unwrap().len(), 2, "told once, then passed");
+        assert!(reader.entry(entry.position).is_err());
+        assert_eq!(reader.verify(&mut |_, _| {}).unwrap().mails, 4, "its bytes are whole");
+    }
+}

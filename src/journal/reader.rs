@@ -72,6 +72,14 @@ enum View {
     Foreign(Arc<Mutex<(Catalog, MarkState)>>),
 }
 
+/// What is where a record should begin.
+#[allow(clippy::large_enum_variant)] // nearly all are mails
+enum Found {
+    Mail(Entry, Option<Vec<u8>>),
+    Link { next: Position },
+    Unreadable { resume: Position, what: &'static str },
+}
+
 type OpenFiles = VecDeque<(u32, Arc<dyn DiskFile>)>;
 
 /// Reads a journal, also one that another process is writing. Never writes. Its calls wait for the
@@ -276,43 +284,64 @@ impl Reader {
                 }
                 other => other?,
             };
-            let mut scan =
-                self.scan(&file, at, segment, check).with_chunk(if body_max.is_some() { MAILS_CHUNK } else { ENTRIES_CHUNK });
+            let chunk = if body_max.is_some() { MAILS_CHUNK } else { ENTRIES_CHUNK };
+            let mut scan = self.scan(&file, at, segment, check).with_chunk(chunk);
             while at.offset < segment.end && out.len() < max && bytes < MAILS_BYTES_MAX {
-                let offset = u64::from(at.offset);
-                let mut step = self.step(&mut scan, at)?;
-                if !matches!(step, Step::Record(_)) && self.wait_for_erasing() {
+                let mut found = self.record(&mut scan, at, segment, body_max)?;
+                if matches!(found, Found::Unreadable { .. }) && self.wait_for_erasing() {
                     scan = self.scan(&file, at, segment, check);
-                    step = self.step(&mut scan, at)?;
+                    found = self.record(&mut scan, at, segment, body_max)?;
                 }
-                let (to, what) = match step {
-                    Step::Record(h) => {
-                        let next = Position { offset: (offset + h.record_len()) as u32, ..at };
-                        if h.is_mail() {
-                            let entry = self.entry_of(&mut scan, at, &h)?;
-                            let wanted = h.kind == Kind::Mail && !h.is_erased() && body_max.is_some_and(|max| h.body_len <= max);
-                            let body = match wanted {
-                                true => Some(scan.body(offset, &h).map_err(|e| self.io(at, &e))?.to_vec()),
-                                false => None,
-                            };
-                            bytes += body.as_ref().map_or(0, Vec::len);
-                            out.push((entry, body));
-                        }
-                        at = next;
-                        continue;
+                match found {
+                    Found::Mail(entry, body) => {
+                        at = entry.next;
+                        bytes += body.as_ref().map_or(0, Vec::len);
+                        out.push((entry, body));
                     }
-                    Step::Gap { to, what } => (to, what),
-                    Step::End => (u64::from(segment.end), "no record passes its checksum up to the segment's end"),
-                };
-                let resume = Position { offset: to as u32, ..at };
-                self.damaged(at, resume, what, &out)?;
-                if !out.is_empty() {
-                    return Ok(out);
+                    Found::Link { next } => at = next,
+                    Found::Unreadable { resume, what } => {
+                        self.damaged(at, resume, what, &out)?;
+                        if !out.is_empty() {
+                            return Ok(out);
+                        }
+                        at = resume;
+                    }
                 }
-                at = resume;
             }
         }
         Ok(out)
+    }
+
+    /// What is at a place where a record should begin. One mail that can't be read stops no other.
+    fn record(&self, scan: &mut Scan<'_>, at: Position, segment: Segment, body_max: Option<u64>) -> Result<Found, Error> {
+        let offset = u64::from(at.offset);
+        let place = |offset: u64| Position { offset: offset as u32, ..at };
+        let header = match scan.step(offset).map_err(|e| self.io(at, &e))? {
+            Step::Record(header) => header,
+            Step::Gap { to, what } => return Ok(Found::Unreadable { resume: place(to), what }),
+            Step::End => {
+                let what = "no record passes its checksum up to the segment's end";
+                return Ok(Found::Unreadable { resume: Position { offset: segment.end, ..at }, what });
+            }
+        };
+        let resume = place(offset + header.record_len());
+        if header.kind == Kind::Link {
+            return Ok(Found::Link { next: resume });
+        }
+        let entry = match self.entry_of(scan, at, &header) {
+            Ok(entry) => entry,
+            Err(Error::Damaged { what, .. }) => return Ok(Found::Unreadable { resume, what }),
+            Err(Error::Foreign { .. }) => {
+                return Ok(Found::Unreadable { resume, what: "the mail was written by a newer Tidegate, which can read it" });
+            }
+            Err(e) => return Err(e),
+        };
+        let wanted = header.kind == Kind::Mail && !header.is_erased() && body_max.is_some_and(|max| header.body_len <= max);
+        let body = match wanted {
+            true => Some(scan.body(offset, &header).map_err(|e| self.io(at, &e))?.to_vec()),
+            false => None,
+        };
+        Ok(Found::Mail(entry, body))
     }
 
     /// Reports damage once: as an error, unless mails before it are to be given first.
@@ -332,10 +361,6 @@ impl Reader {
             shared.metrics.journal_errors.get_or_create(&[("kind", "damage")]).inc();
         }
         Err(Error::Damaged { at, resume, what })
-    }
-
-    fn step(&self, scan: &mut Scan<'_>, at: Position) -> Result<Step, Error> {
-        scan.step(u64::from(at.offset)).map_err(|e| self.io(at, &e))
     }
 
     fn io(&self, at: Position, e: &io::Error) -> Error {
