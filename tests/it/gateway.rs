@@ -25,6 +25,8 @@ pub(crate) struct Gateway {
     pub(crate) data_dir: PathBuf,
     pub(crate) child: Child,
     config: PathBuf,
+    /// Free ports and a folder of its own.
+    base: String,
     /// Last, so that the folder outlives the process.
     _dir: tempfile::TempDir,
 }
@@ -36,21 +38,19 @@ impl Gateway {
         // Peers that run as another user pass through it, nobody looks into it.
         let data_dir = dir.path().join("data");
         let path = dir.path().join("tidegate.toml");
-        let mut table: toml::Table = format!(
+        let base = format!(
             "[smtp]\nlisten = [\"127.0.0.1:0\"]\nhostname = \"gate.test\"\n[lmtp]\nlisten = [\"127.0.0.1:0\"]\n\
              [web]\nlisten = [\"127.0.0.1:0\"]\n[data]\ndir = {:?}\n",
             data_dir.to_str().unwrap()
-        )
-        .parse()
-        .unwrap();
-        for (section, keys) in config.parse::<toml::Table>().unwrap() {
-            let into = table.entry(section).or_insert_with(|| toml::Table::new().into());
-            into.as_table_mut().unwrap().extend(keys.as_table().unwrap().clone());
-        }
-        #[allow(clippy::disallowed_methods)] // a test's file needs no durability
-        std::fs::write(&path, table.to_string()).unwrap();
+        );
+        write(&path, merged(&base, config));
         let (child, ports) = launch(&path, &dir.path().join("log"));
-        Gateway { smtp: ports[0], lmtp: ports[1], web: ports[2], data_dir, child, config: path, _dir: dir }
+        Gateway { smtp: ports[0], lmtp: ports[1], web: ports[2], data_dir, child, config: path, base, _dir: dir }
+    }
+
+    /// Changes the file, for the next start or a SIGHUP; `config` overrides what `start` began with.
+    pub(crate) fn configure(&self, config: &str) {
+        write(&self.config, merged(&self.base, config));
     }
 
     /// Runs a subcommand of the same binary on the same configuration.
@@ -199,6 +199,16 @@ fn launch(config: &Path, log: &Path) -> (Child, [SocketAddr; 3]) {
         }
     }
     (child, ports.map(|p| p.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))))
+}
+
+/// A configuration with the keys of another put over it.
+fn merged(base: &str, over: &str) -> String {
+    let mut table: toml::Table = base.parse().unwrap();
+    for (section, keys) in over.parse::<toml::Table>().unwrap() {
+        let into = table.entry(section).or_insert_with(|| toml::Table::new().into());
+        into.as_table_mut().unwrap().extend(keys.as_table().unwrap().clone());
+    }
+    table.to_string()
 }
 
 /// Polls a condition until it holds; panics with `what` when it does not in time.

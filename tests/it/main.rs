@@ -19,6 +19,7 @@ mod reading;
 mod reception;
 mod rig;
 mod send_import;
+mod serve;
 mod store_both;
 mod threading_attacks;
 mod threading_corpus;

@@ -14,7 +14,7 @@ use crate::threading::TokenKeys;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How often the database is asked whether the directory changed: a new mailbox gets mail within this time.
@@ -42,24 +42,26 @@ fn path(config: &Config) -> PathBuf {
 
 /// Learns it from the database, or from the last time.
 pub(super) async fn learn(config: &Arc<Config>, store: &Store, beyond_loopback: bool) -> anyhow::Result<Known> {
-    let mut waited = Duration::ZERO;
+    let began = Instant::now();
     loop {
-        match ask(config, store, beyond_loopback).await {
-            Ok(known) => return Ok(known),
-            Err(error) if error.downcast_ref::<crate::store::Error>().is_some_and(crate::store::Error::is_transient) => {
-                if waited >= START_WAIT
-                    && let Some(known) = recall(config)
-                {
-                    tracing::warn!(%error, "the database is away: accepting mail for the mailboxes known from the last time");
-                    migrate_later(store.clone());
-                    return Ok(known);
-                }
-                tracing::warn!(%error, "the database is away: waiting for it");
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                waited += Duration::from_millis(500);
+        let last = recall(config);
+        // With something to go on with, the wait for an answer is bounded, not only that between questions.
+        let patience = if last.is_some() { START_WAIT } else { Duration::MAX };
+        let away = match tokio::time::timeout(patience, ask(config, store, beyond_loopback)).await {
+            Ok(Ok(known)) => return Ok(known),
+            Ok(Err(error)) if error.downcast_ref::<crate::store::Error>().is_some_and(crate::store::Error::is_transient) => {
+                format!("{error:#}")
             }
-            Err(error) => return Err(error),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => format!("no answer within {} s", patience.as_secs()),
+        };
+        if let Some(known) = last.filter(|_| began.elapsed() >= START_WAIT) {
+            tracing::warn!(away, "the database is away: accepting mail for the mailboxes known from the last time");
+            migrate_later(store.clone());
+            return Ok(known);
         }
+        tracing::warn!(away, "the database is away: waiting for it");
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
