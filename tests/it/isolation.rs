@@ -4,11 +4,12 @@
 
 use crate::rig::{Rig, mail, marked};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tidegate::intake;
 use tidegate::limits::Limits;
-use tidegate::mail::DispositionKind;
+use tidegate::mail::{DispositionKind, Position, QuarantineId};
+use tidegate::store::QuarantineState;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_panics_its_reader_is_held_and_the_rest_flows() {
@@ -108,4 +109,46 @@ async fn what_was_attached_and_not_marked_is_not_attached_twice() {
     let settled = rig.settled(&[first, twice]).await;
     assert_eq!(settled[&first], DispositionKind::Attached);
     assert_eq!(settled[&twice], DispositionKind::Duplicate, "a retry after a lost 250 is a duplicate");
+}
+
+/// A held mail, and the switch that mends its reader.
+async fn held(rig: &Rig) -> (Position, QuarantineId, Arc<AtomicBool>) {
+    let position = rig.accept(&mail(1, "POISON")).await;
+    let broken = Arc::new(AtomicBool::new(true));
+    let inner = intake::read_mail(rig.limits.clone());
+    let switch = broken.clone();
+    rig.start(Arc::new(move |raw, path| {
+        assert!(!switch.load(Ordering::SeqCst) || !marked(raw, "POISON"), "the reader fell over its own feet");
+        inner(raw, path)
+    }));
+    assert_eq!(rig.settled(&[position]).await[&position], DispositionKind::Quarantined);
+    let items = rig.store.quarantine_items(QuarantineState::Held, None, 10).await.unwrap();
+    (position, items[0].id, broken)
+}
+
+async fn state_becomes(rig: &Rig, item: QuarantineId, wanted: QuarantineState) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while rig.store.quarantine_item(item).await.unwrap().state != wanted {
+        assert!(Instant::now() < deadline, "not {wanted:?} in time");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_mail_is_read_again_and_attached() {
+    let rig = Rig::new(Limits::default()).await;
+    let (position, item, broken) = held(&rig).await;
+    broken.store(false, Ordering::SeqCst);
+    rig.store.release(item, None, "cli").await.unwrap();
+    state_becomes(&rig, item, QuarantineState::Attached).await;
+    assert_eq!(rig.settled(&[position]).await[&position], DispositionKind::Attached);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_mail_that_still_can_not_be_read_is_held_again() {
+    let rig = Rig::new(Limits::default()).await;
+    let (position, item, _) = held(&rig).await;
+    rig.store.release(item, None, "cli").await.unwrap();
+    state_becomes(&rig, item, QuarantineState::Held).await;
+    assert_eq!(rig.settled(&[position]).await[&position], DispositionKind::Quarantined);
 }
