@@ -82,8 +82,7 @@ async fn mail_is_accepted_while_postgresql_is_away_and_attached_once_when_it_is_
 async fn mail_is_accepted_while_sqlite_is_locked_and_attached_once_when_it_is_free() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t.sqlite");
-    let store =
-        Store::open(&format!("sqlite:{}", path.display()), 4, Duration::from_millis(300), Metrics::new().0).await.unwrap();
+    let store = Store::open(&format!("sqlite:{}", path.display()), 4, Duration::from_secs(3), Metrics::new().0).await.unwrap();
     let rig = Rig::on(dir, store, Limits::default()).await;
     let somebody = sqlx::sqlite::SqlitePoolOptions::new().connect(&format!("sqlite:{}", path.display())).await.unwrap();
     let mut lock = somebody.acquire().await.unwrap();
