@@ -28,7 +28,7 @@ async fn a_mail_that_panics_its_reader_is_held_and_the_rest_flows() {
         let want = if n == 17 { DispositionKind::Quarantined } else { DispositionKind::Attached };
         assert_eq!(settled[p], want, "mail {n}");
     }
-    assert_eq!(rig.count("quarantined"), 1);
+    rig.counted("quarantined", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

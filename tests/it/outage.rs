@@ -73,7 +73,7 @@ async fn mail_is_accepted_while_postgresql_is_away_and_attached_once_when_it_is_
     proxy.open.send_replace(true);
     let settled = rig.settled(&positions).await;
     assert!(settled.values().all(|kind| *kind == DispositionKind::Attached), "{settled:?}");
-    assert_eq!(rig.count("attached"), 60);
+    rig.counted("attached", 60).await;
     drop(rig);
     db.remove().await;
 }
@@ -99,5 +99,5 @@ async fn mail_is_accepted_while_sqlite_is_locked_and_attached_once_when_it_is_fr
     sqlx::query("ROLLBACK").execute(&mut *lock).await.unwrap();
     let settled = rig.settled(&positions).await;
     assert!(settled.values().all(|kind| *kind == DispositionKind::Attached), "{settled:?}");
-    assert_eq!(rig.count("attached"), 60);
+    rig.counted("attached", 60).await;
 }

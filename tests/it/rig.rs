@@ -110,9 +110,14 @@ impl Rig {
         self.metrics.intake_retries.get_or_create(&[("reason", reason)]).get()
     }
 
-    /// How many mails left the intake this way.
-    pub(crate) fn count(&self, outcome: &'static str) -> u64 {
-        self.metrics.intake_outcomes.get_or_create(&[("outcome", outcome)]).get()
+    /// Holds that so many mails left the intake this way and no more: it counts just after the transaction that others see.
+    pub(crate) async fn counted(&self, outcome: &'static str, wanted: u64) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let count = || self.metrics.intake_outcomes.get_or_create(&[("outcome", outcome)]).get();
+        while count() < wanted && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(count(), wanted, "{outcome}");
     }
 }
 
