@@ -91,6 +91,10 @@ struct Description {
     #[allow(dead_code)]
     redacted: bool,
     #[serde(default)]
+    evidence: Vec<String>,
+    language: Option<String>,
+    program: Option<String>,
+    #[serde(default)]
     expect: Expect,
 }
 
@@ -105,6 +109,12 @@ pub struct Sample {
     pub what: String,
     /// Where it is from.
     pub origin: String,
+    /// The real failures it is modelled on: links, or sections of a standard.
+    pub evidence: Vec<String>,
+    /// BCP 47 tag of its words.
+    pub language: Option<String>,
+    /// Who sends or relays such mail.
+    pub program: Option<String>,
     /// The mail, exact bytes.
     pub raw: Vec<u8>,
     /// What a person says is right.
@@ -168,7 +178,8 @@ fn load_sample(name: String, folder: PathBuf) -> Result<Sample, SampleError> {
     let text = fs::read_to_string(&description).map_err(SampleError::io(&description))?;
     let read: Description =
         toml::from_str(&text).map_err(|e| SampleError::Description { path: description, message: e.to_string() })?;
-    Ok(Sample { name, folder, what: read.what, origin: read.origin, raw, expect: read.expect })
+    let Description { what, origin, evidence, language, program, expect, .. } = read;
+    Ok(Sample { name, folder, what, origin, evidence, language, program, raw, expect })
 }
 
 /// What is needed for a new sample.

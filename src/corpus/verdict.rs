@@ -160,6 +160,9 @@ mod tests {
             folder: Default::default(),
             what: String::new(),
             origin: String::new(),
+            evidence: Vec::new(),
+            language: None,
+            program: None,
             raw: b"From: a@b.example\nSubject: hi\n\nbody\n".to_vec(),
             expect,
         }
