@@ -71,6 +71,18 @@ pub struct Expect {
     pub reply: Option<String>,
     /// Names, in order.
     pub attachments: Option<Vec<String>>,
+    /// SHA-256 of the decoded bytes, in order; for parts whose transfer encoding hides their line ends.
+    pub attachment_sha256: Option<Vec<String>>,
+    /// Names of the attachments that the html shows, in order.
+    pub inline: Option<Vec<String>>,
+    /// The kinds of the folds, in order.
+    pub folds: Option<Vec<String>>,
+    /// Each must be in the sanitized html.
+    pub html_contains: Option<Vec<String>>,
+    /// None may be in the sanitized html.
+    pub html_lacks: Option<Vec<String>>,
+    /// For whom a bounce or a delay is, in order.
+    pub bounced: Option<Vec<String>>,
     /// What the charset repair says the bytes are.
     pub charset: Option<String>,
     /// The codes, all of them, in any order.

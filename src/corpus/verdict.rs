@@ -80,7 +80,11 @@ pub fn check(sample: &Sample) -> (usize, Vec<Miss>) {
         let class = classify(&mail, None);
         for (field, expected, got) in expectations(&sample.expect, &mail, &class) {
             count += 1;
-            let holds = if field == "text_contains" { got.contains(&expected) } else { got == expected };
+            let holds = match field {
+                "text_contains" | "html_contains" => got.contains(&expected),
+                "html_lacks" => !got.contains(&expected),
+                _ => got == expected,
+            };
             if !holds {
                 misses.push(Miss { sample: sample.name.clone(), line_ends: variant.line_ends, field, expected, got });
             }
@@ -136,6 +140,14 @@ fn expectations(expect: &Expect, mail: &NormalizedMail, class: &Classification) 
     list("references", &expect.references, mail.references.join(", "));
     let names: Vec<&str> = mail.attachments.iter().map(|a| a.name.as_str()).collect();
     list("attachments", &expect.attachments, names.join(", "));
+    let digests: Vec<&str> = mail.attachments.iter().map(|a| a.sha256.as_str()).collect();
+    list("attachment_sha256", &expect.attachment_sha256, digests.join(", "));
+    let inline: Vec<&str> = mail.attachments.iter().filter(|a| a.inline).map(|a| a.name.as_str()).collect();
+    list("inline", &expect.inline, inline.join(", "));
+    let kinds: Vec<String> = mail.folds.iter().map(|f| format!("{:?}", f.kind).to_lowercase()).collect();
+    list("folds", &expect.folds, kinds.join(", "));
+    let bounced = class.bounce.iter().flat_map(|b| &b.recipients).map(|r| r.address.as_str()).collect::<Vec<_>>();
+    list("bounced", &expect.bounced, bounced.join(", "));
     let mut codes: Vec<&str> = mail.repairs.iter().map(|r| r.code).collect();
     codes.sort_unstable();
     codes.dedup();
@@ -146,6 +158,12 @@ fn expectations(expect: &Expect, mail: &NormalizedMail, class: &Classification) 
     list("repairs", &wanted, codes.join(", "));
     for piece in expect.text_contains.iter().flatten() {
         out.push(("text_contains", piece.clone(), mail.text.clone()));
+    }
+    if expect.html_contains.is_some() || expect.html_lacks.is_some() {
+        let html = normalize::sanitize(mail.html_source.as_deref().unwrap_or_default());
+        for (field, pieces) in [("html_contains", &expect.html_contains), ("html_lacks", &expect.html_lacks)] {
+            out.extend(pieces.iter().flatten().map(|piece| (field, piece.clone(), html.clone())));
+        }
     }
     out
 }
