@@ -1,0 +1,66 @@
+//! `tidegate corpus check`: every sample held against what a person says is right.
+
+use crate::corpus;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Options of `tidegate corpus check`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
+    /// One JSON object a miss, and one with the totals
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// The corpus can't be read, or standard output can't be written.
+pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
+    let json = args.json;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let (mut samples, mut whole, mut count, mut held, mut broken) = (0, 0, 0, 0, 0);
+    for loaded in corpus::load(root)? {
+        samples += 1;
+        match loaded {
+            Ok(sample) => {
+                let (expectations, misses) = corpus::check(&sample);
+                count += expectations;
+                held += expectations - misses.len();
+                whole += usize::from(misses.is_empty());
+                for miss in misses {
+                    if json {
+                        serde_json::to_writer(&mut out, &miss)?;
+                        writeln!(out)?;
+                    } else {
+                        writeln!(out, "{miss}\n")?;
+                    }
+                }
+            }
+            Err(error) => {
+                broken += 1;
+                if json {
+                    serde_json::to_writer(&mut out, &serde_json::json!({ "error": error.to_string() }))?;
+                    writeln!(out)?;
+                } else {
+                    writeln!(out, "{error}\n")?;
+                }
+            }
+        }
+    }
+    if json {
+        let totals = serde_json::json!({
+            "samples": samples, "samples_held": whole, "broken": broken, "expectations": count, "expectations_held": held,
+        });
+        writeln!(out, "{totals}")?;
+    } else {
+        let share = if samples > 0 { 100.0 * f64::from(whole as u32) / f64::from(samples) } else { 0.0 };
+        writeln!(
+            out,
+            "{whole} of {samples} samples hold ({share:.1} %), {held} of {count} expectations; {broken} samples are not whole"
+        )?;
+    }
+    out.flush()?;
+    Ok(if held == count && broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,45 @@
+//! `tidegate corpus`: check, list and add samples of misbehaving mail.
+//!
+//! # Failure
+//! `check` exits 1 when an expectation does not hold or a sample is not whole, and names each.
+
+mod add;
+mod check;
+mod list;
+
+use super::Global;
+use clap::Subcommand;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Options of `tidegate corpus`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    /// The folder of the samples
+    #[arg(long, global = true, default_value = "corpus", value_name = "FOLDER")]
+    corpus: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Command {
+    /// Hold every sample against what a person says is right
+    Check(check::Args),
+    /// List the samples
+    List(list::Args),
+    /// Make a sample of a mail, with what is read now as its expectation
+    Add(add::Args),
+}
+
+/// Runs it.
+///
+/// # Errors
+/// The corpus can't be read, or a sample can't be written.
+pub(crate) fn run(args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Check(check) => check::run(&check, &args.corpus),
+        Command::List(list) => list::run(&list, &args.corpus),
+        Command::Add(add) => add::run(&add, &args.corpus),
+    }
+}
