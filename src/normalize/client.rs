@@ -1,116 +1,60 @@
-//! The sending program, from what it says of itself: a name from a closed list, for statistics.
+//! The sending program, from what it says of itself, or from how it names and delimits things: a
+//! name from a closed list (`locale/clients.txt`), for statistics.
 //!
 //! # Failure
 //! None: a program that is not in the list is `None`.
 
 use super::header::{self, Fields};
+use super::span::Span;
+use memchr::memmem;
+use std::sync::LazyLock;
 
-/// What a program's own fields contain (lower case), and its name. The first match counts.
-const BY_MAILER: &[(&str, &str)] = &[
-    ("outlook express", "Outlook Express"),
-    ("windows live mail", "Windows Live Mail"),
-    ("microsoft outlook for mac", "Outlook for Mac"),
-    ("microsoft-macoutlook", "Outlook for Mac"),
-    ("outlook for ios", "Outlook Mobile"),
-    ("outlook for android", "Outlook Mobile"),
-    ("microsoft outlook imo", "Outlook"),
-    ("microsoft outlook", "Outlook"),
-    ("microsoft windows mail", "Windows Mail"),
-    ("microsoft exchange", "Exchange"),
-    ("exchange server", "Exchange"),
-    ("iphone mail", "iOS Mail"),
-    ("ipad mail", "iOS Mail"),
-    ("ipod mail", "iOS Mail"),
-    ("apple mail", "Apple Mail"),
-    ("thunderbird", "Thunderbird"),
-    ("betterbird", "Thunderbird"),
-    ("postbox", "Postbox"),
-    ("icedove", "Thunderbird"),
-    ("seamonkey", "SeaMonkey"),
-    ("lotus notes", "Notes"),
-    ("hcl notes", "Notes"),
-    ("ibm notes", "Notes"),
-    ("lotus domino", "Notes"),
-    ("yahoomail", "Yahoo Mail"),
-    ("yahoo", "Yahoo Mail"),
-    ("k-9 mail", "K-9 Mail"),
-    ("fairemail", "FairEmail"),
-    ("mutt", "Mutt"),
-    ("alpine", "Alpine"),
-    ("pine", "Alpine"),
-    ("roundcube", "Roundcube"),
-    ("rainloop", "RainLoop"),
-    ("horde", "Horde"),
-    ("squirrelmail", "SquirrelMail"),
-    ("zimbra", "Zimbra"),
-    ("open-xchange", "Open-Xchange"),
-    ("sogo", "SOGo"),
-    ("groupwise", "GroupWise"),
-    ("evolution", "Evolution"),
-    ("kmail", "KMail"),
-    ("the bat!", "The Bat!"),
-    ("sylpheed", "Sylpheed"),
-    ("claws mail", "Claws Mail"),
-    ("em client", "eM Client"),
-    ("mailbird", "Mailbird"),
-    ("mailspring", "Mailspring"),
-    ("airmail", "Airmail"),
-    ("spark", "Spark"),
-    ("foxmail", "Foxmail"),
-    ("coremail", "Coremail"),
-    ("netease", "NetEase"),
-    ("becky!", "Becky!"),
-    ("shuriken", "Shuriken"),
-    ("eudora", "Eudora"),
-    ("incredimail", "IncrediMail"),
-    ("pegasus mail", "Pegasus Mail"),
-    ("blackberry", "BlackBerry"),
-    ("samsung", "Samsung Email"),
-    ("phpmailer", "PHPMailer"),
-    ("swiftmailer", "PHP library"),
-    ("symfony", "PHP library"),
-    ("php", "PHP mail()"),
-    ("nodemailer", "Nodemailer"),
-    ("mime::lite", "Perl library"),
-    ("mailkit", "MailKit"),
-    ("mailchimp", "Mailchimp"),
-    ("sap", "SAP"),
-    ("servicenow", "ServiceNow"),
-    ("jira", "Jira"),
-    ("salesforce", "Salesforce"),
-    ("zendesk", "Zendesk"),
-    ("gnus", "Gnus"),
-    ("mu4e", "mu4e"),
-    ("emacs", "Emacs"),
-    ("git-send-email", "git send-email"),
-    ("swaks", "swaks"),
-    ("mozilla", "Mozilla"),
-];
+/// Bytes of a field that are looked at.
+const VALUE_BYTES: usize = 1_000;
 
-/// Names from Message-IDs, for programs that do not say who they are.
-const BY_MESSAGE_ID: &[(&str, &str)] = &[
-    ("@mail.gmail.com", "Gmail"),
-    (".prod.outlook.com", "Exchange"),
-    ("@email.apple.com", "Apple"),
-    (".amazonses.com", "Amazon SES"),
-    ("@github.com", "GitHub"),
-    ("@zendesk.com", "Zendesk"),
-    (".javamail.", "JavaMail"),
-];
+/// Fields in which a program says what it is.
+const NAMES: &[&str] = &["X-Mailer", "User-Agent", "X-MimeOLE", "X-Newsreader", "X-Mail-Agent", "X-MailAgent"];
+
+/// The marks of `locale/clients.txt`, by where they stand.
+#[derive(Debug, Default)]
+struct Marks {
+    mailer: Vec<(&'static str, &'static str)>,
+    has: Vec<(&'static str, &'static str)>,
+    id: Vec<(&'static str, &'static str)>,
+    boundary: Vec<(&'static str, &'static str)>,
+}
+
+static MARKS: LazyLock<Marks> = LazyLock::new(|| {
+    let mut marks = Marks::default();
+    for line in include_str!("locale/clients.txt").lines().filter(|l| !l.starts_with('#')) {
+        let mut fields = line.split(" | ");
+        let (Some(place), Some(mark), Some(name)) = (fields.next(), fields.next(), fields.next()) else { continue };
+        match place {
+            "mailer" => marks.mailer.push((mark, name)),
+            "has" => marks.has.push((mark, name)),
+            "id" => marks.id.push((mark, name)),
+            "boundary" => marks.boundary.push((mark, name)),
+            _ => {}
+        }
+    }
+    marks
+});
 
 /// Recognises the sending program.
 pub(super) fn recognise(fields: &Fields<'_>) -> Option<&'static str> {
-    for name in ["X-Mailer", "User-Agent", "X-MimeOLE", "X-Newsreader", "X-Mail-Agent"] {
-        if let Some(value) = fields.get(name) {
-            let value = header::unfold(value).to_ascii_lowercase();
-            let found = BY_MAILER.iter().find(|(mark, _)| memchr::memmem::find(&value, mark.as_bytes()).is_some());
-            if let Some((_, client)) = found {
-                return Some(client);
-            }
-        }
-    }
-    let id = header::unfold(fields.get("Message-ID").unwrap_or_default()).to_ascii_lowercase();
-    BY_MESSAGE_ID.iter().find(|(mark, _)| memchr::memmem::find(&id, mark.as_bytes()).is_some()).map(|(_, client)| *client)
+    let within = |list: &[(&'static str, &'static str)], value: &[u8]| {
+        let value = header::unfold(value.before(VALUE_BYTES)).to_ascii_lowercase();
+        list.iter().find(|(mark, _)| memmem::find(&value, mark.as_bytes()).is_some()).map(|(_, name)| *name)
+    };
+    let of = |list: &[(&'static str, &'static str)], name: &str| fields.get(name).and_then(|value| within(list, value));
+    let own =
+        || fields.list.iter().find_map(|f| MARKS.has.iter().find(|(mark, _)| f.name.eq_ignore_ascii_case(mark))).map(|(_, n)| *n);
+    NAMES
+        .iter()
+        .find_map(|name| of(&MARKS.mailer, name))
+        .or_else(own)
+        .or_else(|| of(&MARKS.id, "Message-ID"))
+        .or_else(|| of(&MARKS.boundary, "Content-Type"))
 }
 
 #[cfg(test)]
@@ -128,5 +72,27 @@ mod tests {
         assert_eq!(of("User-Agent", " Mozilla/5.0 (X11) Thunderbird/115"), Some("Thunderbird"));
         assert_eq!(of("Message-ID", " <x@mail.gmail.com>"), Some("Gmail"));
         assert_eq!(of("X-Mailer", " Something Unheard Of"), None);
+    }
+
+    #[test]
+    fn programs_that_say_nothing_are_recognised_by_what_they_leave() {
+        assert_eq!(of("X-QQ-mid", " webmail1"), Some("QQ Mail"));
+        assert_eq!(of("Content-Type", " multipart/mixed; boundary=\"--_com.samsung.android.email_12\""), Some("Samsung Email"));
+        assert_eq!(of("Content-Type", " multipart/mixed; boundary=\"b\""), None);
+    }
+
+    #[test]
+    fn the_list_is_whole_and_nothing_hides_behind_an_earlier_mark() {
+        let mut names = std::collections::HashSet::new();
+        let mut before: Vec<(&str, &str)> = Vec::new();
+        for line in include_str!("locale/clients.txt").lines().filter(|l| !l.starts_with('#')) {
+            let fields: Vec<&str> = line.split(" | ").collect();
+            let [place @ ("mailer" | "has" | "id" | "boundary"), mark, name] = fields.as_slice() else { panic!("{line}") };
+            assert_eq!(*mark, mark.to_lowercase(), "{line}");
+            assert!(!before.iter().any(|(p, m)| p == place && mark.contains(m)), "{line} can never count");
+            before.push((place, mark));
+            names.insert(*name);
+        }
+        assert!(names.len() >= 60, "{}", names.len());
     }
 }

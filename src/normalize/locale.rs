@@ -1,4 +1,4 @@
-//! The words of languages that `quote` looks for, from `locale/quotes.txt`.
+//! The words of languages that `quote` and `notice` look for, from `locale/quotes.txt` and `locale/notices.txt`.
 
 use std::sync::LazyLock;
 
@@ -22,6 +22,14 @@ pub(super) struct Words {
     pub(super) originals: Vec<&'static str>,
     pub(super) forwards: Vec<&'static str>,
     pub(super) mobiles: Vec<&'static str>,
+    /// How an attribution begins that has no verb behind: `quoting`.
+    pub(super) quoting: Vec<&'static str>,
+    /// How a notice begins.
+    pub(super) notices: Vec<&'static str>,
+    /// What a notice says somewhere, and other text does not.
+    pub(super) legal: Vec<&'static str>,
+    /// How a line begins that is a footer or a banner by itself.
+    pub(super) footers: Vec<&'static str>,
 }
 
 impl Words {
@@ -34,7 +42,8 @@ impl Words {
 /// The lists of all languages.
 pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let mut words = Words::default();
-    for line in include_str!("locale/quotes.txt").lines().filter(|l| !l.starts_with('#')) {
+    let files = include_str!("locale/quotes.txt").lines().chain(include_str!("locale/notices.txt").lines());
+    for line in files.filter(|l| !l.starts_with('#')) {
         let mut fields = line.splitn(3, ' ');
         let (Some(list), Some(_language), Some(phrases)) = (fields.next(), fields.next(), fields.next()) else { continue };
         for phrase in phrases.split('|').map(str::trim).filter(|p| !p.is_empty()) {
@@ -50,6 +59,10 @@ pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| {
                 "original" => words.originals.push(phrase),
                 "forward" => words.forwards.push(phrase),
                 "mobile" => words.mobiles.push(phrase),
+                "quoting" => words.quoting.push(phrase),
+                "notice" => words.notices.push(phrase),
+                "legal" => words.legal.push(phrase),
+                "footer" => words.footers.push(phrase),
                 _ => {}
             }
         }
@@ -64,9 +77,13 @@ mod tests {
 
     #[test]
     fn every_line_is_of_a_known_list_and_in_lower_case() {
-        for line in include_str!("locale/quotes.txt").lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        let files = include_str!("locale/quotes.txt").lines().chain(include_str!("locale/notices.txt").lines());
+        for line in files.filter(|l| !l.is_empty() && !l.starts_with('#')) {
             let list = line.split(' ').next().unwrap();
-            let known = ["opener", "verb", "from", "sent", "to", "cc", "reply", "subject", "original", "forward", "mobile"];
+            let known = [
+                "opener", "verb", "from", "sent", "to", "cc", "reply", "subject", "original", "forward", "mobile", "quoting",
+                "notice", "legal", "footer",
+            ];
             assert!(known.contains(&list), "{line}");
             assert_eq!(line, line.to_lowercase(), "{line}");
         }

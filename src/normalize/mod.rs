@@ -27,6 +27,7 @@ mod encoded_word;
 mod header;
 mod html;
 mod locale;
+mod notice;
 mod parameter;
 mod quote;
 mod reader;

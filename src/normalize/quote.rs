@@ -3,13 +3,15 @@
 //! A fold hides, it never deletes: the text stays whole, and where folding would leave nothing,
 //! nothing quoted is folded. Found are quoted lines (`>` and what html marks), attribution lines
 //! ("On … wrote:") with what they introduce, quoted headers ("From: … Sent: …"), separator lines,
-//! `-- ` signatures and the lines telephones add, in the languages of [`super::locale`].
+//! `-- ` signatures, the lines telephones add and the notices companies add ([`super::notice`]), in
+//! the languages of [`super::locale`].
 //!
 //! # Failure
 //! None. Time is linear: each line is looked at a bounded number of times, a long line only at
 //! its beginning and end.
 
 use super::locale::{Label, WORDS};
+use super::notice;
 use super::span::{Span, shorten};
 use crate::mail::{Fold, FoldKind};
 use std::ops::Range;
@@ -24,18 +26,20 @@ const SIGNATURE_LINES: usize = 30;
 const HEADER_LINES: usize = 12;
 
 /// A line of the text.
-struct Line<'a> {
-    start: usize,
+pub(super) struct Line<'a> {
+    pub(super) start: usize,
     /// Without its line end.
-    text: &'a str,
+    pub(super) text: &'a str,
     /// Begins with `>`, or lies in a range that html marks.
-    quoted: bool,
+    pub(super) quoted: bool,
     /// Nothing visible in it besides quote marks.
-    blank: bool,
+    pub(super) blank: bool,
+    /// Of a notice that a company puts under every mail.
+    pub(super) notice: bool,
 }
 
 impl Line<'_> {
-    fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 }
@@ -46,9 +50,17 @@ pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize
     // What the writer wrote stands before the mails that are attached.
     let own_end = forwards.first().map_or(text.len(), |f| f.start);
     let own = text.before(own_end).trim_end();
-    let lines = lines(own, quotes);
+    let mut lines = lines(own, quotes);
+    let notices = notice::mark(&mut lines);
     let mut found = quoted(&lines, own);
-    let body_end = found.iter().find(|f| f.end >= own.len()).map_or(own.len(), |f| f.start);
+    found.extend(notices.into_iter().filter(|n| !found.iter().any(|f| f.start < n.end && n.start < f.end)).collect::<Vec<_>>());
+    found.sort_by_key(|f| f.start);
+    // What stands above a quote that reaches the end: there may be a notice once more.
+    let body_end = tail_start(&lines, &found, own.len());
+    let above = lines.partition_point(|l| l.start < body_end);
+    found.extend(notice::at_end(lines.get_mut(..above).unwrap_or_default()));
+    found.sort_by_key(|f| f.start);
+    let body_end = tail_start(&lines, &found, own.len());
     found.extend(signature(&lines, &found, body_end));
     found.sort_by_key(|f| f.start);
     found.extend(forwards.iter().map(|f| Fold { start: f.start, end: f.end, kind: FoldKind::Forward }));
@@ -73,10 +85,45 @@ fn lines<'a>(text: &'a str, quotes: &[Range<usize>]) -> Vec<Line<'a>> {
         let blank = line.chars().all(|c| c.is_whitespace() || is_mark(c) || c == '>' || c == '|');
         let in_html = marked.peek().is_some_and(|q| q.start <= start && start < q.end);
         let has_mark = line.trim_start_matches([' ', '\t']).starts_with('>');
-        out.push(Line { start, text: line, quoted: has_mark || in_html, blank });
+        out.push(Line { start, text: line, quoted: has_mark || in_html, blank, notice: false });
         start += line.len() + 1;
     }
+    mark_initials(&mut out);
     out
+}
+
+/// Some programs quote with the writer's initials (`AL> `). They count where a line that ends with
+/// a colon introduces them, and then wherever they stand again.
+fn mark_initials(lines: &mut [Line<'_>]) {
+    let mut known: Option<&str> = None;
+    let mut introduced = false;
+    for line in lines.iter_mut() {
+        if let Some(mark) = initials(line.text).filter(|m| introduced || known == Some(m)) {
+            known = Some(mark);
+            line.quoted = true;
+        } else if !line.blank {
+            introduced = line.text.trim_end().ends_with(':');
+        }
+    }
+}
+
+/// `AL` of `AL> words`.
+fn initials(line: &str) -> Option<&str> {
+    let mark = line.trim_start_matches(' ').before(16).split_once('>')?.0;
+    ((1..=3).contains(&mark.chars().count()) && mark.chars().all(char::is_uppercase)).then_some(mark)
+}
+
+/// Where the folds begin that, with blank lines between them, reach the end of the text.
+fn tail_start(lines: &[Line<'_>], folds: &[Fold], end: usize) -> usize {
+    let mut at = end;
+    for fold in folds.iter().rev() {
+        let first = lines.partition_point(|l| l.start < fold.end);
+        if fold.end < at && lines.iter().skip(first).take_while(|l| l.start < at).any(|l| !l.blank) {
+            break;
+        }
+        at = at.min(fold.start);
+    }
+    at
 }
 
 /// Marks of writing direction and other invisible letters.
@@ -97,7 +144,7 @@ fn is_blank_without(text: &str, folds: &[Fold]) -> bool {
 
 /// Whether nothing but quotes and a signature comes.
 fn is_tail(lines: &[Line<'_>]) -> bool {
-    match lines.iter().find(|l| !l.blank && !l.quoted) {
+    match lines.iter().find(|l| !l.blank && !l.quoted && !l.notice) {
         Some(line) => is_signature_delimiter(line.text) && lines.len() <= SIGNATURE_LINES,
         None => true,
     }
@@ -202,7 +249,7 @@ fn lead(lines: &[Line<'_>], at: usize) -> Option<Lead> {
     attribution(lines, at)
 }
 
-fn bare(line: &str) -> &str {
+pub(super) fn bare(line: &str) -> &str {
     shorten(line, LINE_BYTES).trim_matches(|c: char| c.is_whitespace() || is_mark(c) || c == '>' || c == '*')
 }
 
@@ -288,14 +335,20 @@ fn is_header_block(lines: &[Line<'_>], at: usize, needed: usize) -> bool {
 /// An attribution that begins at `at`.
 fn attribution(lines: &[Line<'_>], at: usize) -> Option<Lead> {
     let first = bare(lines.get(at)?.text);
-    let could_begin =
-        first.contains(|c: char| c.is_numeric() || matches!(c, '@' | '<')) || begins_like_attribution(&first.to_lowercase());
+    let lower = first.to_lowercase();
+    let could_begin = first.contains(|c: char| c.is_numeric() || matches!(c, '@' | '<'))
+        || begins_like_attribution(&lower)
+        || ends_with_verb(&lower);
     if !could_begin {
         return None;
     }
     let mut joined = String::new();
     for (n, line) in lines.iter().enumerate().skip(at).take(ATTRIBUTION_LINES) {
-        if line.blank || (line.quoted && n > at && !line.text.trim_start_matches(['>', ' ']).starts_with(':')) {
+        // A wrapped line may begin with the bracket that closes the address: no quote mark.
+        let closes_bracket = n > at && joined.rfind('<') > joined.rfind('>') && line.text.trim_start().starts_with('>');
+        if closes_bracket {
+            joined.push('>');
+        } else if line.blank || (line.quoted && n > at && !line.text.trim_start_matches(['>', ' ']).starts_with(':')) {
             return None;
         }
         if !joined.is_empty() {
@@ -323,8 +376,17 @@ fn shortest(lines: &[Line<'_>], at: usize, end: usize, next_is_quoted: bool) -> 
         is_attribution(&joined, next_is_quoted)
     };
     let begins = |from: &usize| lines.get(*from).is_some_and(|l| begins_like_attribution(&bare(l.text).to_lowercase()));
+    // A line that is only the verb is never all of it.
+    let tells = |from: &usize| lines.get(*from).is_some_and(|l| l.text.contains(|c: char| c.is_numeric() || c == '@'));
     let candidates = || (at..=end).rev().filter(|f| still_is(f));
-    candidates().find(begins).or_else(|| candidates().next()).unwrap_or(at)
+    candidates().find(begins).or_else(|| candidates().find(tells)).or_else(|| candidates().next()).unwrap_or(at)
+}
+
+/// Ends with a verb of attribution and a colon.
+fn ends_with_verb(lower: &str) -> bool {
+    let Some(said) = lower.strip_suffix([':', '：']) else { return false };
+    let said = said.trim_end_matches([' ', '\u{a0}']);
+    said.len() < 120 && WORDS.verbs.iter().any(|v| said.ends_with(v))
 }
 
 fn begins_like_attribution(lower: &str) -> bool {
@@ -350,7 +412,11 @@ fn is_attribution(joined: &str, next_is_quoted: bool) -> bool {
     if !has_colon && !next_is_quoted && !begins_like_attribution(&lower) {
         return false;
     }
-    let digits = lower.bytes().filter(u8::is_ascii_digit).count();
+    let digits = lower.chars().filter(|c| c.is_numeric()).count();
+    let quotes = WORDS.quoting.iter().any(|q| lower.strip_prefix(q).is_some_and(|r| r.starts_with([' ', '\u{a0}'])));
+    if quotes && has_colon && (has_address || next_is_quoted) && lower.len() < 200 {
+        return true;
+    }
     let has_date = digits >= 3 || has_weekday_or_month(&lower);
     let verb = WORDS.verbs.iter().any(|v| contains_word(&lower, v));
     if verb {

@@ -1,0 +1,170 @@
+//! Notices that a company or its mail system puts under (or above) every mail: confidentiality,
+//! virus checks, the environment, "this mail is from outside".
+//!
+//! Conservative, since a fold that hides a sentence somebody wrote is worse than a notice shown: a
+//! notice is a paragraph at the end (or a banner at the beginning) whose first line begins as
+//! notices begin and that somewhere says what only notices say, in the words of
+//! [`super::locale`]. What follows with words of its own is no notice, and neither is what stands
+//! above it.
+//!
+//! # Failure
+//! None. Time is linear: a paragraph is looked at once and up to [`PARAGRAPH_BYTES`].
+
+use super::locale::WORDS;
+use super::quote::{Line, bare};
+use super::span::shorten;
+use crate::mail::{Fold, FoldKind};
+use std::ops::Range;
+
+/// Bytes of a paragraph that are looked at.
+const PARAGRAPH_BYTES: usize = 4_000;
+/// Paragraphs of a notice: longer ones exist in two languages or three.
+const PARAGRAPHS_MAX: usize = 12;
+/// Lines of a banner.
+const BANNER_LINES: usize = 8;
+/// A heading or a rule above a notice is short.
+const HEADING_BYTES: usize = 60;
+
+/// The notices at both ends of a text. Their lines are marked, so that a quote above them is seen
+/// to be the last thing somebody wrote.
+pub(super) fn mark(lines: &mut [Line<'_>]) -> Vec<Fold> {
+    let mut out: Vec<Fold> = banner(lines).into_iter().collect();
+    out.extend(at_end(lines));
+    out
+}
+
+/// The notice that ends these lines.
+pub(super) fn at_end(lines: &mut [Line<'_>]) -> Option<Fold> {
+    let mut found: Option<usize> = None;
+    let mut below = lines.len();
+    // Paragraphs that belong to a notice if one stands above them: its translation, a second half.
+    for _ in 0..PARAGRAPHS_MAX {
+        let Some(paragraph) = paragraph_above(lines, below) else { break };
+        match beginning(lines, &paragraph) {
+            Some(at) => {
+                found = Some(at);
+                if at > paragraph.start {
+                    break;
+                }
+            }
+            None if says_legal(lines, &paragraph) => {}
+            None => break,
+        }
+        below = paragraph.start;
+    }
+    let mut first = found?;
+    // A heading or a rule above it.
+    if let Some(above) = paragraph_above(lines, first)
+        && above.len() == 1
+        && lines.get(above.start).is_some_and(|l| is_heading(l.text))
+    {
+        first = above.start;
+    }
+    fold(lines, first..lines.len())
+}
+
+/// A banner in the first paragraph.
+fn banner(lines: &mut [Line<'_>]) -> Option<Fold> {
+    let first = lines.iter().position(|l| !l.blank)?;
+    let end = lines.iter().skip(first).position(|l| l.blank).map_or(lines.len(), |i| first + i);
+    let begins = lines.get(first).filter(|l| !l.quoted).is_some_and(|l| begins_with(&WORDS.footers, l.text));
+    let is_all = lines.iter().skip(end).all(|l| l.blank);
+    if !begins || is_all || end - first > BANNER_LINES {
+        return None;
+    }
+    fold(lines, first..end)
+}
+
+fn fold(lines: &mut [Line<'_>], range: Range<usize>) -> Option<Fold> {
+    let lines = lines.get_mut(range)?;
+    let (first, last) = (lines.iter().find(|l| !l.blank)?.start, lines.iter().rfind(|l| !l.blank)?.end());
+    lines.iter_mut().for_each(|l| l.notice = true);
+    (first < last).then_some(Fold { start: first, end: last, kind: FoldKind::Disclaimer })
+}
+
+/// The lines of the last paragraph before `below` that nobody quotes.
+fn paragraph_above(lines: &[Line<'_>], below: usize) -> Option<Range<usize>> {
+    let end = lines.get(..below)?.iter().rposition(|l| !l.blank)? + 1;
+    let start = lines.get(..end)?.iter().rposition(|l| l.blank || l.quoted).map_or(0, |i| i + 1);
+    (start < end).then_some(start..end)
+}
+
+/// The line of a paragraph at which a notice begins.
+fn beginning(lines: &[Line<'_>], paragraph: &Range<usize>) -> Option<usize> {
+    let at = lines
+        .get(paragraph.clone())?
+        .iter()
+        .position(|l| begins_with(&WORDS.footers, l.text) || begins_with(&WORDS.notices, l.text))
+        .map(|i| paragraph.start + i)?;
+    let alone = lines.get(at).is_some_and(|l| begins_with(&WORDS.footers, l.text));
+    (alone || says_legal(lines, &(at..paragraph.end))).then_some(at)
+}
+
+fn begins_with(list: &[&str], line: &str) -> bool {
+    let lower = shorten(bare(line), 200).to_lowercase();
+    let lower = lower.trim_start_matches(|c: char| !c.is_alphanumeric());
+    list.iter().any(|n| lower.starts_with(n))
+}
+
+/// Whether a paragraph says what only a notice says.
+fn says_legal(lines: &[Line<'_>], paragraph: &Range<usize>) -> bool {
+    let mut text = String::new();
+    for line in lines.get(paragraph.clone()).unwrap_or_default() {
+        text.push_str(shorten(line.text, PARAGRAPH_BYTES).trim());
+        // Lines of scripts without blanks are joined as they are.
+        text.push_str(if line.text.trim_end().ends_with(|c: char| c >= '\u{2e80}') { "" } else { " " });
+        if text.len() > PARAGRAPH_BYTES {
+            break;
+        }
+    }
+    let text = text.to_lowercase().replace('\u{2019}', "'");
+    WORDS.legal.iter().any(|l| text.contains(l))
+}
+
+fn is_heading(line: &str) -> bool {
+    let line = line.trim();
+    let is_rule = line.len() >= 5 && line.chars().all(|c| matches!(c, '_' | '-' | '─' | '=' | '*' | '~' | '#'));
+    line.len() <= HEADING_BYTES && begins_with(&WORDS.notices, line) || is_rule
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::normalize::quote::folds;
+
+    fn hidden(text: &str) -> Vec<(&str, String)> {
+        let kind = |f: &crate::mail::Fold| format!("{:?}", f.kind).to_lowercase();
+        folds(text, &[], &[]).iter().map(|f| (text.get(f.start..f.end).unwrap(), kind(f))).collect()
+    }
+
+    const NOTICE: &str =
+        "This e-mail and any attachments are confidential. If you are not the intended\nrecipient, please delete it.";
+
+    #[test]
+    fn a_notice_at_the_end_folds_alone() {
+        assert_eq!(hidden(&format!("Hello\n\nAnn\n\n{NOTICE}")), [(NOTICE, "disclaimer".to_owned())]);
+        let headed = format!("DISCLAIMER\n\n{NOTICE}");
+        assert_eq!(hidden(&format!("Hello\n\n{headed}")), [(headed.as_str(), "disclaimer".to_owned())]);
+        assert_eq!(hidden(&format!("Hello\nAnn\n{NOTICE}")), [(NOTICE, "disclaimer".to_owned())]);
+    }
+
+    #[test]
+    fn a_notice_below_a_signature_or_a_quote_is_neither() {
+        let kinds = |t: &str| hidden(t).into_iter().map(|h| h.1).collect::<Vec<_>>();
+        assert_eq!(kinds(&format!("Hello\n\n-- \nAnn\n\n{NOTICE}")), ["signature", "disclaimer"]);
+        assert_eq!(kinds(&format!("Hello\n\nOn 1 Jan 2030, Bob wrote:\n> old\n\n{NOTICE}")), ["quote", "disclaimer"]);
+        assert_eq!(kinds(&format!("Hello\n\n{NOTICE}\n\nOn 1 Jan 2030, Bob wrote:\n> old")), ["disclaimer", "quote"]);
+    }
+
+    #[test]
+    fn words_of_a_person_are_no_notice() {
+        for text in [
+            "This message is for Ann, please tell her.",
+            "Please treat this as confidential. I trust you.",
+            "The file is confidential.\n\nIf you are not the intended recipient, what do we do?\n\nAnn",
+            NOTICE,
+        ] {
+            assert!(hidden(text).is_empty(), "{text}");
+        }
+        assert!(hidden(&format!("Hello\n\n{NOTICE}\n\nPS: call me")).is_empty());
+    }
+}
