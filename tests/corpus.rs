@@ -11,7 +11,7 @@ use tidegate::corpus::{self, Sample};
 /// The digest and the size of a part that is not transfer-encoded depend on its line ends.
 fn without_digests(snapshot: &str) -> String {
     let mut reading: serde_json::Value = serde_json::from_str(snapshot).unwrap();
-    for attachment in reading["attachments"].as_array_mut().unwrap() {
+    for attachment in reading.get_mut("attachments").and_then(|a| a.as_array_mut()).into_iter().flatten() {
         attachment["sha256"] = serde_json::Value::Null;
         attachment["size"] = serde_json::Value::Null;
     }
@@ -22,14 +22,8 @@ fn run(sample: &Sample) {
     let (count, misses) = corpus::check(sample);
     assert!(count > 0, "{}: nothing under [expect]: say what is right", sample.name);
     assert!(misses.is_empty(), "{}", misses.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
-    let [lf, crlf] = corpus::variants(&sample.raw);
-    let snapshot = corpus::snapshot(&lf.raw);
-    assert_eq!(
-        without_digests(&snapshot),
-        without_digests(&corpus::snapshot(&crlf.raw)),
-        "{}: LF and CRLF read differently",
-        sample.name
-    );
+    let [snapshot, crlf] = corpus::snapshots(sample);
+    assert_eq!(without_digests(&snapshot), without_digests(&crlf), "{}: LF and CRLF read differently", sample.name);
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(sample.folder.canonicalize().unwrap());
     settings.set_prepend_module_to_snapshot(false);

@@ -8,17 +8,13 @@
 //! still read. A reader of the output that goes away (`| head`) ends it without a fuss.
 
 use super::{Global, mails};
-use crate::directory::Directory;
-use crate::limits::Limits;
-use crate::mail::{Decision, Envelope, OrganisationId, Protocol};
-use crate::threading::{self, Partition, TokenKeys};
-use crate::{classify, normalize};
+use crate::corpus::{Arrival, Desk};
+use crate::mail::Decision;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use uuid::Uuid;
 
 /// Options of `tidegate thread`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -48,15 +44,14 @@ struct Filed {
 /// # Errors
 /// Standard output can't be written.
 pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let limits = global.load()?.limits();
-    let mut partition = Partition::default();
+    let mut desk = Desk { limits: global.load()?.limits(), ..Desk::default() };
     let mut filed: Vec<Filed> = Vec::new();
     let mut failed = false;
     for mail in mails::walk(&args.paths) {
         match mail {
             Ok(mail) => {
                 let nth = filed.len();
-                filed.push(file(&mut partition, nth, mail, &limits));
+                filed.push(file(&mut desk, nth, mail));
             }
             Err(error) => {
                 eprintln!("tidegate: {error}");
@@ -64,7 +59,7 @@ pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    let groups = partition.groups();
+    let groups = desk.partition.groups();
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let written = if args.json { write_json(&mut out, &filed, &groups) } else { write_tree(&mut out, &filed, &groups) };
     match written.and_then(|()| out.flush()) {
@@ -75,33 +70,18 @@ pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads a mail and files it.
-fn file(partition: &mut Partition, nth: usize, mail: mails::MailFile, limits: &Limits) -> Filed {
-    let read = normalize::normalize(&mail.raw, limits);
-    let class = classify::classify(&read, None);
-    let envelope = Envelope {
-        // Only tells the older of two conversations: the one that was read first.
-        received_at_us: i64::try_from(nth).unwrap_or(i64::MAX),
-        session: String::new(),
-        protocol: Protocol::Import,
-        client_ip: None,
-        client_name: None,
-        helo: None,
-        reverse_path: String::new(),
-        recipients: Vec::new(),
-        tls: None,
-        authenticated_as: None,
-        smtputf8: false,
-        body: crate::mail::BodyType::default(),
-    };
-    let organisation = OrganisationId(Uuid::nil());
-    let keys = threading::keys(&read, &class, &envelope, organisation, &Directory::default(), &TokenKeys::default(), limits);
-    let decision = partition.add(&keys);
+fn file(desk: &mut Desk, nth: usize, mail: mails::MailFile) -> Filed {
+    // The time only tells the older of two conversations: the one that was read first.
+    let arrival = Arrival { at_us: i64::try_from(nth).unwrap_or(i64::MAX), ..Arrival::default() };
+    let read = desk.read(&mail.raw, &arrival);
+    let keys = desk.keys(&read, Desk::ORGANISATION);
+    let decision = desk.file(&keys);
     Filed {
         name: mail.name,
         parent: keys.references.last().cloned(),
         from: keys.sender,
-        subject: read.subject,
-        date: read.date.unwrap_or_default(),
+        subject: read.mail.subject,
+        date: read.mail.date.unwrap_or_default(),
         message_id: keys.message_id,
         decision,
     }

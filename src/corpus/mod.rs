@@ -3,15 +3,24 @@
 //!
 //! A sample is a folder `corpus/<family>/<slug>/` with `message.eml` (exact bytes), `sample.toml`
 //! (what it is, where it is from, and under `[expect]` what a person says is right) and
-//! `expected.snap` (everything else, guarded by a snapshot). `corpus/private` has the same shape
+//! `expected.snap` (everything else, guarded by a snapshot). A whole conversation has `01.eml 02.eml …`
+//! instead ([`Scene`]). `corpus/private` has the same shape
 //! and is not in git.
 //!
 //! # Failure
 //! A sample that is not whole (a file is missing, an unknown file lies beside it, a key is
 //! unknown) is an error that names it; the others are still loaded.
 
+mod add;
+mod description;
+mod desk;
 mod sample;
+mod scene;
 mod verdict;
 
-pub use sample::{Expect, NewSample, Sample, SampleError, add, load};
-pub use verdict::{Miss, Variant, check, snapshot, variants};
+pub use add::{NewSample, add};
+pub use description::Expect;
+pub use desk::{Arrival, Desk, Read};
+pub use sample::{Sample, SampleError, SampleMail, load};
+pub use scene::{Before, EnvelopeSaid, Order, Outbound, Scene, Setup, Truth};
+pub use verdict::{Miss, Variant, check, snapshot, snapshots, variants};

@@ -1,15 +1,14 @@
 //! Samples on disk.
 
-use crate::limits::Limits;
-use crate::normalize;
-use serde::Deserialize;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use super::description::Description;
+use super::{Expect, Scene};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-const MAIL: &str = "message.eml";
-const DESCRIPTION: &str = "sample.toml";
-const SNAPSHOT: &str = "expected.snap";
+pub(super) const MAIL: &str = "message.eml";
+pub(super) const DESCRIPTION: &str = "sample.toml";
+pub(super) const SNAPSHOT: &str = "expected.snap";
 
 /// What is wrong with a sample, or with the corpus. The fault is in the files; mending them is the way out.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +31,12 @@ pub enum SampleError {
     },
     /// A file that belongs to no sample.
     #[error(
-        "{0}: not part of a sample (message.eml, sample.toml, expected.snap); a failed run leaves .new files: look at them, then remove them"
+        "{0}: not part of a sample (message.eml, or 01.eml 02.eml … of a conversation, sample.toml, expected.snap); a failed run leaves .new files: look at them, then remove them"
     )]
     UnknownFile(PathBuf),
+    /// A folder without a mail.
+    #[error("{0}: no mail in it (message.eml, or 01.eml 02.eml … of a conversation)")]
+    NoMail(PathBuf),
     /// There is nothing to check, which would look like success.
     #[error("{0}: no samples")]
     Empty(PathBuf),
@@ -44,70 +46,10 @@ pub enum SampleError {
 }
 
 impl SampleError {
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| SampleError::Io { path, source }
     }
-}
-
-/// What a person says is right; a field that is left out is not checked.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Expect {
-    pub from: Option<String>,
-    pub from_name: Option<String>,
-    pub to: Option<Vec<String>>,
-    pub cc: Option<Vec<String>>,
-    pub reply_to: Option<Vec<String>>,
-    pub subject: Option<String>,
-    pub date: Option<String>,
-    pub message_id: Option<String>,
-    pub in_reply_to: Option<Vec<String>>,
-    pub references: Option<Vec<String>>,
-    pub text: Option<String>,
-    /// Each must be in the text.
-    pub text_contains: Option<Vec<String>>,
-    pub reply: Option<String>,
-    /// Names, in order.
-    pub attachments: Option<Vec<String>>,
-    /// SHA-256 of the decoded bytes, in order; for parts whose transfer encoding hides their line ends.
-    pub attachment_sha256: Option<Vec<String>>,
-    /// Names of the attachments that the html shows, in order.
-    pub inline: Option<Vec<String>>,
-    /// The kinds of the folds, in order.
-    pub folds: Option<Vec<String>>,
-    /// Each must be in the sanitized html.
-    pub html_contains: Option<Vec<String>>,
-    /// None may be in the sanitized html.
-    pub html_lacks: Option<Vec<String>>,
-    /// For whom a bounce or a delay is, in order.
-    pub bounced: Option<Vec<String>>,
-    /// What the charset repair says the bytes are.
-    pub charset: Option<String>,
-    /// The codes, all of them, in any order.
-    pub repairs: Option<Vec<String>>,
-    pub class: Option<String>,
-    pub client: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Description {
-    what: String,
-    origin: String,
-    #[serde(default)]
-    #[allow(dead_code)] // for people; checked to be a date when it is read
-    added: Option<toml::value::Datetime>,
-    #[serde(default)]
-    #[allow(dead_code)]
-    redacted: bool,
-    #[serde(default)]
-    evidence: Vec<String>,
-    language: Option<String>,
-    program: Option<String>,
-    #[serde(default)]
-    expect: Expect,
 }
 
 /// One sample.
@@ -127,10 +69,33 @@ pub struct Sample {
     pub language: Option<String>,
     /// Who sends or relays such mail.
     pub program: Option<String>,
-    /// The mail, exact bytes.
+    /// The day it was added.
+    pub added: Option<String>,
+    /// Names, addresses and words are not those of people.
+    pub redacted: bool,
+    /// Its mails: one, or those of a conversation in the order of their names.
+    pub mails: Vec<SampleMail>,
+    /// What makes it a sample of whole conversations.
+    pub scene: Option<Scene>,
+}
+
+/// A mail of a sample.
+#[derive(Debug, Clone)]
+pub struct SampleMail {
+    /// `message`, or its number in a conversation: `01`.
+    pub name: String,
+    /// Exact bytes; in a conversation with placeholders filled.
     pub raw: Vec<u8>,
     /// What a person says is right.
     pub expect: Expect,
+}
+
+impl Sample {
+    /// The mail of a sample that is no conversation.
+    #[must_use]
+    pub fn single(&self) -> Option<&SampleMail> {
+        self.mails.first().filter(|_| self.scene.is_none())
+    }
 }
 
 /// Loads the samples below `root`, in order of name, and those below `root/private`.
@@ -179,76 +144,50 @@ fn file_name(path: &Path) -> String {
     path.file_name().map(|n| n.display().to_string()).unwrap_or_default()
 }
 
-fn load_sample(name: String, folder: PathBuf) -> Result<Sample, SampleError> {
-    if let Some(strange) = entries(&folder)?.into_iter().find(|p| ![MAIL, DESCRIPTION, SNAPSHOT].contains(&file_name(p).as_str()))
-    {
-        return Err(SampleError::UnknownFile(strange));
-    }
-    let mail = folder.join(MAIL);
-    let raw = fs::read(&mail).map_err(SampleError::io(&mail))?;
-    let description = folder.join(DESCRIPTION);
-    let text = fs::read_to_string(&description).map_err(SampleError::io(&description))?;
-    let read: Description =
-        toml::from_str(&text).map_err(|e| SampleError::Description { path: description, message: e.to_string() })?;
-    let Description { what, origin, evidence, language, program, expect, .. } = read;
-    Ok(Sample { name, folder, what, origin, evidence, language, program, raw, expect })
-}
-
-/// What is needed for a new sample.
-#[derive(Debug, Clone)]
-pub struct NewSample<'a> {
-    /// The family: `charset`, `structure`, …
-    pub family: &'a str,
-    /// The folder's name.
-    pub slug: &'a str,
-    /// What is odd about it, in a sentence.
-    pub what: &'a str,
-    /// Where it is from.
-    pub origin: &'a str,
-    /// Its day, `YYYY-MM-DD`.
-    pub added: &'a str,
-    /// The mail.
-    pub raw: &'a [u8],
-}
-
-/// Writes a new sample below `root`, with what is read now as its expectation, and returns its folder.
-///
-/// # Errors
-/// The name is no plain word, the sample exists, or a file can't be written.
-pub fn add(root: &Path, new: &NewSample<'_>) -> Result<PathBuf, SampleError> {
-    for word in [new.family, new.slug] {
-        if word.is_empty() || !word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            return Err(SampleError::Name(word.to_owned()));
+pub(super) fn load_sample(name: String, folder: PathBuf) -> Result<Sample, SampleError> {
+    let mut files = Vec::new();
+    for path in entries(&folder)? {
+        match file_name(&path).as_str() {
+            DESCRIPTION | SNAPSHOT => {}
+            file if file == MAIL || is_numbered(file) => files.push(path),
+            _ => return Err(SampleError::UnknownFile(path)),
         }
     }
-    let folder = root.join(new.family).join(new.slug);
-    fs::create_dir_all(root.join(new.family)).map_err(SampleError::io(&folder))?;
-    fs::create_dir(&folder).map_err(SampleError::io(&folder))?;
-    let mail = normalize::normalize(new.raw, &Limits::default());
-    let mut table = toml::Table::new();
-    table.insert("what".into(), new.what.into());
-    table.insert("origin".into(), new.origin.into());
-    if let Ok(day) = new.added.parse::<toml::value::Datetime>() {
-        table.insert("added".into(), toml::Value::Datetime(day));
+    let description = folder.join(DESCRIPTION);
+    let text = fs::read_to_string(&description).map_err(SampleError::io(&description))?;
+    let said = |message: String| SampleError::Description { path: description.clone(), message };
+    let read: Description = toml::from_str(&text).map_err(|e| said(e.to_string()))?;
+    let mut mails = Vec::new();
+    for path in &files {
+        let raw = fs::read(path).map_err(SampleError::io(path))?;
+        let name = file_name(path).trim_end_matches(".eml").to_owned();
+        mails.push(SampleMail { name, raw, expect: Expect::default() });
     }
-    table.insert("redacted".into(), false.into());
-    let mut expect = toml::Table::new();
-    if let Some(from) = &mail.from {
-        expect.insert("from".into(), from.address.clone().into());
-    }
-    expect.insert("subject".into(), mail.subject.clone().into());
-    let mut codes: Vec<&str> = mail.repairs.iter().map(|r| r.code).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    expect.insert("repairs".into(), codes.into());
-    table.insert("expect".into(), expect.into());
-    create(&folder.join(MAIL), new.raw)?;
-    create(&folder.join(DESCRIPTION), table.to_string().as_bytes())?;
-    let snapshot = format!("---\nsource: tests/corpus.rs\n---\n{}\n", super::snapshot(&super::variants(new.raw)[0].raw));
-    create(&folder.join(SNAPSHOT), snapshot.as_bytes())?;
-    Ok(folder)
+    let alone = mails.iter().any(|m| m.name == "message");
+    let scene = match mails.as_mut_slice() {
+        [] => return Err(SampleError::NoMail(folder)),
+        [mail] if alone => {
+            mail.expect = read.expect().map_err(said)?;
+            None
+        }
+        _ if alone => return Err(SampleError::UnknownFile(folder.join(MAIL))),
+        several => {
+            let (truth, mut of_mails) = read.truth().map_err(said)?;
+            for mail in several.iter_mut() {
+                mail.expect = of_mails.remove(&mail.name).unwrap_or_default();
+            }
+            if let Some(lost) = of_mails.into_keys().next() {
+                return Err(said(format!("[expect.mails.\"{lost}\"]: there is no such mail")));
+            }
+            Some(Scene::new(read.setup.clone().unwrap_or_default(), truth, several).map_err(said)?)
+        }
+    };
+    let Description { what, origin, added, redacted, evidence, language, program, .. } = read;
+    let added = added.map(|day| day.to_string());
+    Ok(Sample { name, folder, what, origin, added, redacted, evidence, language, program, mails, scene })
 }
 
-fn create(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
-    File::create_new(path).and_then(|mut f| f.write_all(bytes)).map_err(SampleError::io(path))
+/// `01.eml`: two digits, so that the order of names is that of numbers.
+fn is_numbered(file: &str) -> bool {
+    file.strip_suffix(".eml").is_some_and(|number| number.len() == 2 && number.bytes().all(|b| b.is_ascii_digit()))
 }

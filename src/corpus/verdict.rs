@@ -1,5 +1,6 @@
 //! Whether a reading holds against what a person says is right.
 
+use super::sample::SampleMail;
 use super::{Expect, Sample};
 use crate::classify::classify;
 use crate::limits::Limits;
@@ -69,28 +70,70 @@ pub fn snapshot(raw: &[u8]) -> String {
     serde_json::to_string_pretty(&Reading::new(None, &mail, &class, html)).unwrap_or_default()
 }
 
+/// The readings of a sample as text, for a snapshot: with LF and with CRLF.
+#[must_use]
+pub fn snapshots(sample: &Sample) -> [String; 2] {
+    [0, 1].map(|n| match (&sample.scene, sample.mails.first()) {
+        (Some(scene), _) => scene.snapshot(&sample.mails, |raw| line_ends(raw, n)),
+        (None, mail) => snapshot(&line_ends(mail.map_or(&[], |m| m.raw.as_slice()), n)),
+    })
+}
+
+fn line_ends(raw: &[u8], n: usize) -> Vec<u8> {
+    let [lf, crlf] = variants(raw);
+    if n == 0 { lf.raw } else { crlf.raw }
+}
+
+/// One thing a person says, with what was read.
+#[derive(Debug)]
+pub(super) struct Said {
+    field: &'static str,
+    expected: String,
+    got: String,
+}
+
+impl Said {
+    pub(super) fn new(field: &'static str, expected: String, got: String) -> Said {
+        Said { field, expected, got }
+    }
+
+    fn holds(&self) -> bool {
+        match self.field {
+            "text_contains" | "html_contains" | "evidence_contains" => self.got.contains(&self.expected),
+            "html_lacks" => !self.got.contains(&self.expected),
+            _ => self.got == self.expected,
+        }
+    }
+}
+
 /// Holds a sample's expectations against the reading, with LF and with CRLF. Returns how many
 /// expectations there are, and the misses.
 #[must_use]
 pub fn check(sample: &Sample) -> (usize, Vec<Miss>) {
     let mut count = 0;
     let mut misses = Vec::new();
-    for variant in variants(&sample.raw) {
-        let mail = normalize::normalize(&variant.raw, &Limits::default());
-        let class = classify(&mail, None);
-        for (field, expected, got) in expectations(&sample.expect, &mail, &class) {
+    for (n, name) in ["lf", "crlf"].into_iter().enumerate() {
+        let said = match &sample.scene {
+            Some(scene) => scene.hold(&sample.mails, |raw| line_ends(raw, n), n == 0),
+            None => sample.mails.iter().flat_map(|mail| alone(mail, n)).map(|said| (String::new(), said)).collect(),
+        };
+        for (mail, said) in said {
             count += 1;
-            let holds = match field {
-                "text_contains" | "html_contains" => got.contains(&expected),
-                "html_lacks" => !got.contains(&expected),
-                _ => got == expected,
-            };
-            if !holds {
-                misses.push(Miss { sample: sample.name.clone(), line_ends: variant.line_ends, field, expected, got });
+            if !said.holds() {
+                let sample = if mail.is_empty() { sample.name.clone() } else { format!("{}/{mail}", sample.name) };
+                let Said { field, expected, got } = said;
+                misses.push(Miss { sample, line_ends: name, field, expected, got });
             }
         }
     }
     (count, misses)
+}
+
+/// What is said of a mail that stands alone.
+fn alone(mail: &SampleMail, line_ends_n: usize) -> Vec<Said> {
+    let read = normalize::normalize(&line_ends(&mail.raw, line_ends_n), &Limits::default());
+    let class = classify(&read, None);
+    of_reading(&mail.expect, &read, &class)
 }
 
 fn addresses(people: &[Person]) -> String {
@@ -98,11 +141,11 @@ fn addresses(people: &[Person]) -> String {
 }
 
 /// Each stated expectation with what was read.
-fn expectations(expect: &Expect, mail: &NormalizedMail, class: &Classification) -> Vec<(&'static str, String, String)> {
-    let mut out: Vec<(&'static str, String, String)> = Vec::new();
+pub(super) fn of_reading(expect: &Expect, mail: &NormalizedMail, class: &Classification) -> Vec<Said> {
+    let mut out: Vec<Said> = Vec::new();
     let mut one = |field: &'static str, expected: &Option<String>, got: &str| {
         if let Some(expected) = expected {
-            out.push((field, expected.clone(), got.to_owned()));
+            out.push(Said::new(field, expected.clone(), got.to_owned()));
         }
     };
     let from = mail.from.clone().unwrap_or_default();
@@ -130,7 +173,7 @@ fn expectations(expect: &Expect, mail: &NormalizedMail, class: &Classification) 
     }
     let mut list = |field: &'static str, expected: &Option<Vec<String>>, got: String| {
         if let Some(expected) = expected {
-            out.push((field, expected.join(", "), got));
+            out.push(Said::new(field, expected.join(", "), got));
         }
     };
     list("to", &expect.to, addresses(&mail.to));
@@ -157,12 +200,12 @@ fn expectations(expect: &Expect, mail: &NormalizedMail, class: &Classification) 
     });
     list("repairs", &wanted, codes.join(", "));
     for piece in expect.text_contains.iter().flatten() {
-        out.push(("text_contains", piece.clone(), mail.text.clone()));
+        out.push(Said::new("text_contains", piece.clone(), mail.text.clone()));
     }
     if expect.html_contains.is_some() || expect.html_lacks.is_some() {
         let html = normalize::sanitize(mail.html_source.as_deref().unwrap_or_default());
         for (field, pieces) in [("html_contains", &expect.html_contains), ("html_lacks", &expect.html_lacks)] {
-            out.extend(pieces.iter().flatten().map(|piece| (field, piece.clone(), html.clone())));
+            out.extend(pieces.iter().flatten().map(|piece| Said::new(field, piece.clone(), html.clone())));
         }
     }
     out
@@ -181,8 +224,10 @@ mod tests {
             evidence: Vec::new(),
             language: None,
             program: None,
-            raw: b"From: a@b.example\nSubject: hi\n\nbody\n".to_vec(),
-            expect,
+            added: None,
+            redacted: true,
+            mails: vec![SampleMail { name: "message".into(), raw: b"From: a@b.example\nSubject: hi\n\nbody\n".to_vec(), expect }],
+            scene: None,
         }
     }
 

@@ -13,7 +13,7 @@ use tidegate::normalize::{ELEMENTS, GENERIC_ATTRIBUTES, fuzz_normalize, normaliz
 
 static SAMPLES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let samples: Vec<Vec<u8>> = corpus::load(&root).unwrap().into_iter().map(|s| s.unwrap().raw).collect();
+    let samples: Vec<Vec<u8>> = corpus::load(&root).unwrap().into_iter().flat_map(|s| s.unwrap().mails).map(|m| m.raw).collect();
     assert!(!samples.is_empty());
     samples
 });

@@ -25,7 +25,8 @@ pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
         match loaded {
             Ok(sample) if json => {
                 let row = serde_json::json!({
-                    "name": sample.name, "what": sample.what, "origin": sample.origin, "bytes": sample.raw.len(),
+                    "name": sample.name, "what": sample.what, "origin": sample.origin, "bytes": sample.mails.iter().map(|m| m.raw.len()).sum::<usize>(),
+                    "mails": sample.mails.len(),
                 });
                 writeln!(out, "{row}")?;
             }
