@@ -1,6 +1,5 @@
 use super::super::sample::load_sample;
 use super::super::{SampleError, check};
-use super::*;
 
 /// A sample in a folder of its own, from its description and mails.
 fn sample(toml: &str, mails: &[&str]) -> Result<super::super::Sample, SampleError> {
