@@ -103,8 +103,13 @@ impl Peer {
     fn start(name: &'static str, variable: &str, program: &str, script: &str, list: &Path) -> Option<Peer> {
         let program = std::env::var_os(variable).unwrap_or_else(|| program.into());
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(script);
-        let spawned =
-            Command::new(&program).arg(script).arg(list).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let spawned = Command::new(&program)
+            .arg(script)
+            .arg(list)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
         let mut child = match spawned {
             Ok(child) => child,
             Err(error) => {
@@ -161,7 +166,8 @@ fn compare(mails: &Mails, folder: &Path) {
     .flatten()
     .collect();
     let times = (ROUND_BYTES / mails.bytes().max(1)).clamp(1, 200);
-    let mut best: Vec<(&str, f64)> = ["tidegate", "mail-parser", "mail-parser, html to text"].map(|n| (n, f64::INFINITY)).to_vec();
+    let mut best: Vec<(&str, f64)> =
+        ["tidegate", "mail-parser", "mail-parser, html to text"].map(|n| (n, f64::INFINITY)).to_vec();
     best.extend(peers.iter().map(|p| (p.name, f64::INFINITY)));
     for round in 0..ROUNDS {
         let mut took = vec![
@@ -187,8 +193,31 @@ fn compare(mails: &Mails, folder: &Path) {
 /// Words in some order, the same every time.
 fn prose(bytes: usize, seed: usize) -> String {
     const WORDS: &[&str] = &[
-        "the", "order", "came", "without", "its", "cable", "please", "tell", "me", "when", "you", "can", "send", "another", "Größe",
-        "naïve", "invoice", "thank", "you", "for", "looking", "into", "this", "yesterday", "again",
+        "the",
+        "order",
+        "came",
+        "without",
+        "its",
+        "cable",
+        "please",
+        "tell",
+        "me",
+        "when",
+        "you",
+        "can",
+        "send",
+        "another",
+        "Größe",
+        "naïve",
+        "invoice",
+        "thank",
+        "you",
+        "for",
+        "looking",
+        "into",
+        "this",
+        "yesterday",
+        "again",
     ];
     let mut out = String::with_capacity(bytes + 16);
     let mut n = seed.wrapping_mul(2_654_435_761) | 1;

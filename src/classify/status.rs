@@ -118,12 +118,13 @@ pub(super) struct Said {
 impl Said {
     pub(super) fn of(text: &str) -> Said {
         let lower = text.to_lowercase();
+        let has = |phrase: &str| memchr::memmem::find(lower.as_bytes(), phrase.as_bytes()).is_some();
         Said {
             enhanced: enhanced(text),
             reply: reply_code(text),
-            phrase: PHRASES.iter().find(|(p, _)| lower.contains(p)).map(|(_, s)| *s),
-            is_final: FINAL.iter().any(|p| lower.contains(p)),
-            time_is_up: OUT_OF_TIME.iter().any(|p| lower.contains(p)),
+            phrase: PHRASES.iter().find(|(p, _)| has(p)).map(|(_, s)| *s),
+            is_final: FINAL.iter().any(|p| has(p)),
+            time_is_up: OUT_OF_TIME.iter().any(|p| has(p)),
         }
     }
 

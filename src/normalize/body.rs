@@ -10,6 +10,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
+/// Words that one text may have between two of the other before they are looked up.
+const WORDS_AHEAD: usize = 4;
+
 /// One shown part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Piece {
@@ -149,6 +152,10 @@ fn keep_better(before: Vec<Piece>, now: Vec<Piece>) -> Vec<Piece> {
 
 /// Whether `said` lacks so many words of `meant` that a reader would miss something.
 pub(super) fn leaves_out(said: &str, meant: &str) -> bool {
+    let (all, strayed) = follow(said, meant);
+    if strayed == 0 || strayed * 2 < all {
+        return false;
+    }
     let known: HashSet<&str> = words(said).collect();
     let (mut all, mut missing) = (0usize, 0usize);
     for word in words(meant) {
@@ -158,8 +165,26 @@ pub(super) fn leaves_out(said: &str, meant: &str) -> bool {
     missing > 0 && missing * 2 >= all
 }
 
+/// The words of `meant`, and how many of them do not come in `said` in the same order: no fewer than it
+/// lacks, and found without looking each of them up.
+fn follow(said: &str, meant: &str) -> (usize, usize) {
+    let (mut all, mut strayed) = (0, 0);
+    let mut ahead = words(said);
+    for word in words(meant) {
+        all += 1;
+        // A few words on, behind something that only `said` has.
+        let mut look = ahead.clone();
+        if look.by_ref().take(WORDS_AHEAD).any(|w| w == word) {
+            ahead = look;
+        } else {
+            strayed += 1;
+        }
+    }
+    (all, strayed)
+}
+
 /// Words worth comparing; addresses of links and marks of layout are none.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+fn words(text: &str) -> impl Iterator<Item = &str> + Clone {
     text.split_whitespace()
         .filter(|w| !w.contains("://"))
         .flat_map(|w| w.split(|c: char| !c.is_alphanumeric()))
@@ -168,10 +193,21 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// Line ends become LF, NULs go, blanks at the end of the text go.
 pub(super) fn plain_lines(text: Cow<'_, str>) -> (String, bool) {
+    if memchr::memchr2(b'\r', 0, text.as_bytes()).is_none() {
+        let end = text.trim_end().len();
+        let out = match text {
+            Cow::Borrowed(text) => text.before(end).to_owned(),
+            Cow::Owned(mut text) => {
+                text.truncate(end);
+                text
+            }
+        };
+        return (out, false);
+    }
     let had_nul = text.contains('\0');
     let mut out = String::with_capacity(text.len());
     let mut rest: &str = &text;
-    while let Some(i) = rest.find(['\r', '\0']) {
+    while let Some(i) = memchr::memchr2(b'\r', 0, rest.as_bytes()) {
         out.push_str(rest.before(i));
         let nul = rest.as_bytes().get(i) == Some(&0);
         rest = rest.after(i + 1);

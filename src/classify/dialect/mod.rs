@@ -41,10 +41,13 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
     if let Some(told) = notification::read(&mail.text) {
         return Some(told);
     }
+    let subject = locale::bounce(&mail.subject).or_else(|| locale::delay(&mail.subject));
+    if !machine_part && !is_plausible(mail, origin, subject.is_some()) {
+        return None;
+    }
     let section = Section::of(&mail.text);
     let words = phrases::find(&section.folded, phrases::OPENINGS);
     let fields = section.folded.contains("\nfinal-recipient:") && section.folded.contains("\naction:");
-    let subject = locale::bounce(&mail.subject).or_else(|| locale::delay(&mail.subject));
     let everything = status::Said::of(section.report);
     if !machine_part && !is_bounce(mail, origin, words.is_some() || fields, subject.is_some(), &section, &everything) {
         return None;
@@ -75,6 +78,21 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
     Some(Told { recipients, diagnostic: recipients::transcript(&section), status, evidence, complaint: false })
 }
 
+/// Whether sender or subject allow a bounce at all ([`is_bounce`]): most mails are not read further.
+fn is_plausible(mail: &NormalizedMail, origin: &Origin, subject: bool) -> bool {
+    let by_a_machine = origin.daemon.is_some() || origin.null_sender || origin.unread.is_some() || is_nobodys(mail);
+    by_a_machine || subject && !is_answer(mail)
+}
+
+/// A mail without From is no person's; a few systems forget it.
+fn is_nobodys(mail: &NormalizedMail) -> bool {
+    mail.from.as_ref().is_none_or(|p| p.address.is_empty())
+}
+
+fn is_answer(mail: &NormalizedMail) -> bool {
+    !mail.in_reply_to.is_empty() || !mail.references.is_empty()
+}
+
 /// Words alone prove nothing: people write of parcels that could not be delivered, and shops do.
 /// So a second sign is wanted, and more of it the less the sender looks like a mail system.
 fn is_bounce(
@@ -85,9 +103,7 @@ fn is_bounce(
     section: &Section<'_>,
     said: &status::Said,
 ) -> bool {
-    // A mail without From is no person's; a few systems forget it.
-    let nobody = mail.from.as_ref().is_none_or(|p| p.address.is_empty());
-    if origin.daemon.is_some() || origin.null_sender || nobody {
+    if origin.daemon.is_some() || origin.null_sender || is_nobodys(mail) {
         return words || subject;
     }
     let original = !section.original.trim().is_empty() || mail.report_parts.iter().any(|p| p.content_type.contains("rfc822"));
@@ -96,8 +112,7 @@ fn is_bounce(
     if origin.unread.is_some() {
         return words && named && (subject || said.status().is_some());
     }
-    let answers = !mail.in_reply_to.is_empty() || !mail.references.is_empty();
-    words && subject && technical && named && !answers
+    words && subject && technical && named && !is_answer(mail)
 }
 
 /// Message-ID of the original, where the bounce holds it in its text.

@@ -290,7 +290,7 @@ pub(super) const ORIGINAL_BEHIND_RULE: &[&str] = &[
 
 /// The first of the phrases that a text has.
 pub(super) fn find(folded: &str, any_of: &'static [&'static str]) -> Option<&'static str> {
-    any_of.iter().copied().find(|p| folded.contains(p))
+    any_of.iter().copied().find(|p| memchr::memmem::find(folded.as_bytes(), p.as_bytes()).is_some())
 }
 
 #[cfg(test)]

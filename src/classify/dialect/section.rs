@@ -35,7 +35,8 @@ fn border(text: &str) -> usize {
     let mut inside_fields = false;
     for line in text.split_inclusive('\n') {
         let bare = line.trim();
-        let folded = fold_line(bare);
+        // Letters of the longest line that can be a mark have at most four bytes each.
+        let folded = if bare.len() <= 4 * MARK_CHARS_MAX { fold_line(bare) } else { String::new() };
         let ruled = folded.starts_with(['-', '=', '*', '_', '‐']);
         let marks =
             phrases::find(&folded, ORIGINAL_FOLLOWS).is_some() || ruled && phrases::find(&folded, ORIGINAL_BEHIND_RULE).is_some();
@@ -78,7 +79,18 @@ fn fold(text: &str) -> String {
 
 /// Lower case, single spaces, plain apostrophes.
 pub(super) fn fold_line(line: &str) -> String {
-    line.to_lowercase().replace(['\u{2019}', '\u{2018}'], "'").split_whitespace().collect::<Vec<_>>().join(" ")
+    let lower = line.to_lowercase();
+    let mut out = String::with_capacity(lower.len());
+    for word in lower.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        match word.contains(['\u{2019}', '\u{2018}']) {
+            true => out.push_str(&word.replace(['\u{2019}', '\u{2018}'], "'")),
+            false => out.push_str(word),
+        }
+    }
+    out
 }
 
 fn cut(text: &str, most: usize) -> &str {
