@@ -1,5 +1,6 @@
 //! The words of languages that `quote` and `notice` look for, from `locale/quotes.txt` and `locale/notices.txt`.
 
+use super::phrase::Phrases;
 use std::sync::LazyLock;
 
 /// What the label of a quoted header names.
@@ -16,20 +17,20 @@ pub(super) enum Label {
 /// The lists; all words in lower case.
 #[derive(Debug, Default)]
 pub(super) struct Words {
-    pub(super) openers: Vec<&'static str>,
-    pub(super) verbs: Vec<&'static str>,
+    pub(super) openers: Phrases,
+    pub(super) verbs: Phrases,
     labels: Vec<(&'static str, Label)>,
     pub(super) originals: Vec<&'static str>,
     pub(super) forwards: Vec<&'static str>,
-    pub(super) mobiles: Vec<&'static str>,
+    pub(super) mobiles: Phrases,
     /// How an attribution begins that has no verb behind: `quoting`.
-    pub(super) quoting: Vec<&'static str>,
+    pub(super) quoting: Phrases,
     /// How a notice begins.
-    pub(super) notices: Vec<&'static str>,
+    pub(super) notices: Phrases,
     /// What a notice says somewhere, and other text does not.
-    pub(super) legal: Vec<&'static str>,
+    pub(super) legal: Phrases,
     /// How a line begins that is a footer or a banner by itself.
-    pub(super) footers: Vec<&'static str>,
+    pub(super) footers: Phrases,
 }
 
 impl Words {

@@ -29,6 +29,7 @@ mod html;
 mod locale;
 mod notice;
 mod parameter;
+mod phrase;
 mod quote;
 mod reader;
 pub mod repair;

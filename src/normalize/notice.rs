@@ -11,6 +11,7 @@
 //! None. Time is linear: a paragraph is looked at once and up to [`PARAGRAPH_BYTES`].
 
 use super::locale::WORDS;
+use super::phrase::Phrases;
 use super::quote::{Line, bare};
 use super::span::shorten;
 use crate::mail::{Fold, FoldKind};
@@ -100,10 +101,10 @@ fn beginning(lines: &[Line<'_>], paragraph: &Range<usize>) -> Option<usize> {
     (alone || says_legal(lines, &(at..paragraph.end))).then_some(at)
 }
 
-fn begins_with(list: &[&str], line: &str) -> bool {
+fn begins_with(list: &Phrases, line: &str) -> bool {
     let lower = shorten(bare(line), 200).to_lowercase();
     let lower = lower.trim_start_matches(|c: char| !c.is_alphanumeric());
-    list.iter().any(|n| lower.starts_with(n))
+    list.begin(lower)
 }
 
 /// Whether a paragraph says what only a notice says.
@@ -118,7 +119,7 @@ fn says_legal(lines: &[Line<'_>], paragraph: &Range<usize>) -> bool {
         }
     }
     let text = text.to_lowercase().replace('\u{2019}', "'");
-    WORDS.legal.iter().any(|l| text.contains(l))
+    WORDS.legal.occur(&text)
 }
 
 fn is_heading(line: &str) -> bool {

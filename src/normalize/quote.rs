@@ -390,11 +390,8 @@ fn ends_with_verb(lower: &str) -> bool {
 }
 
 fn begins_like_attribution(lower: &str) -> bool {
-    WORDS.openers.iter().any(|o| {
-        lower.strip_prefix(o).is_some_and(|rest| {
-            !o.is_ascii() && !rest.starts_with(|c: char| c.is_alphabetic() && c.is_ascii())
-                || rest.starts_with([' ', '\u{a0}', ','])
-        })
+    WORDS.openers.beginning(lower).any(|(o, rest)| {
+        !o.is_ascii() && !rest.starts_with(|c: char| c.is_alphabetic() && c.is_ascii()) || rest.starts_with([' ', '\u{a0}', ','])
     })
 }
 
@@ -413,13 +410,12 @@ fn is_attribution(joined: &str, next_is_quoted: bool) -> bool {
         return false;
     }
     let digits = lower.chars().filter(|c| c.is_numeric()).count();
-    let quotes = WORDS.quoting.iter().any(|q| lower.strip_prefix(q).is_some_and(|r| r.starts_with([' ', '\u{a0}'])));
+    let quotes = WORDS.quoting.beginning(&lower).any(|(_, rest)| rest.starts_with([' ', '\u{a0}']));
     if quotes && has_colon && (has_address || next_is_quoted) && lower.len() < 200 {
         return true;
     }
-    let has_date = digits >= 3 || has_weekday_or_month(&lower);
-    let verb = WORDS.verbs.iter().any(|v| contains_word(&lower, v));
-    if verb {
+    if WORDS.verbs.occur_as_word(&lower) {
+        let has_date = digits >= 3 || has_weekday_or_month(&lower);
         let verb_ends = WORDS.verbs.iter().any(|v| lower.trim_end_matches([':', '：', ' ', '\u{a0}']).ends_with(v));
         // "In reply to what she wrote: …" has neither a date nor an address.
         let is_dated = (has_address || has_date) && (has_colon || verb_ends) && lower.len() < LINE_BYTES;
@@ -438,16 +434,6 @@ fn has_weekday_or_month(lower: &str) -> bool {
     lower.split(|c: char| !c.is_alphabetic()).filter(|w| w.chars().count() >= 3).any(|w| {
         matches!(w, "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun" | "yesterday" | "today")
             || super::date::month(w).is_some()
-    })
-}
-
-/// `word` stands in `text` with no letter of its own script beside it.
-fn contains_word(text: &str, word: &str) -> bool {
-    let is_east_asian = word.chars().next().is_some_and(|c| c >= '\u{2e80}');
-    text.match_indices(word).take(20).any(|(i, _)| {
-        is_east_asian
-            || (!text.before(i).ends_with(char::is_alphanumeric)
-                && !text.after(i + word.len()).starts_with(char::is_alphanumeric))
     })
 }
 
@@ -507,10 +493,7 @@ fn is_mobile_signature(line: &str) -> bool {
         return false;
     }
     let lower = line.trim_start_matches(['<', '[', '(', '-', ' ']).to_lowercase();
-    WORDS
-        .mobiles
-        .iter()
-        .any(|m| lower.strip_prefix(m).is_some_and(|rest| !rest.starts_with(char::is_alphabetic) || !m.is_ascii()))
+    WORDS.mobiles.beginning(&lower).any(|(m, rest)| !rest.starts_with(char::is_alphabetic) || !m.is_ascii())
 }
 
 #[cfg(test)]
