@@ -1,7 +1,7 @@
 //! Automatic answers: vacation notices, out-of-office, acknowledgements (RFC 3834 and its elders).
 //!
-//! Fields first. A subject is weak evidence: it counts where the sender is null, or where the mail
-//! has another sign of a program.
+//! Fields first. A subject is weak evidence: it counts where the sender is null, where the mail
+//! has another sign of a program, or where the text says that its writer is away.
 
 use super::origin::Origin;
 use super::{header, locale, shorten};
@@ -63,7 +63,9 @@ pub(super) fn evidence(mail: &NormalizedMail, origin: &Origin) -> Vec<Evidence> 
         let bulk = mail.headers_named("Precedence").any(|v| matches!(v.trim().to_ascii_lowercase().as_str(), "bulk" | "junk"));
         let answers = !mail.in_reply_to.is_empty() || !mail.references.is_empty();
         let returned = origin.null_sender || mail.headers_named("Return-Path").any(|v| v.contains("<>"));
-        if returned || generated || suppress || bulk || answers || !out.is_empty() {
+        // Two weak signs that agree: the subject says so, and the text says that its writer is away.
+        let away = locale::absence(&mail.text).is_some();
+        if returned || generated || suppress || bulk || answers || away || !out.is_empty() {
             out.push(Evidence {
                 code: "auto-reply-subject",
                 place: "header Subject".to_owned(),

@@ -156,7 +156,8 @@ fn typed(value: &str) -> &str {
     }
 }
 
-/// Message-ID of the mail the report is about: in the part that holds it, else in the text behind the report.
+/// Message-ID of the mail the report is about: in the part that holds it, else in the text behind the report,
+/// else what the report says it answers.
 fn original(mail: &NormalizedMail) -> Option<String> {
     let parts = mail.report_parts.iter().filter(|p| {
         matches!(
@@ -170,5 +171,10 @@ fn original(mail: &NormalizedMail) -> Option<String> {
         )
     });
     let in_parts = parts.filter_map(|p| fields::message_id(&p.text)).next();
-    in_parts.or_else(|| dialect::original_message_id(mail))
+    in_parts
+        .or_else(|| dialect::original_message_id(mail))
+        .or_else(|| mail.header("X-Original-Message-ID").and_then(|v| fields::message_id(&format!("Message-ID: {v}"))))
+        // A bounce answers what it is about (Exchange, Gmail and others), where it repeats nothing of it.
+        .or_else(|| mail.in_reply_to.first().cloned())
+        .or_else(|| mail.references.last().cloned())
 }

@@ -22,7 +22,46 @@ const DAEMONS: &[&str] = &[
     "bounces",
     "bouncehandler",
     "delivery-status",
+    "mailsystem",
+    "mail-system",
+    "mail_system",
+    "mailsubsystem",
+    "mail-delivery",
+    "maildelivery",
+    "mail-returned",
+    "email-bounces",
+    "undeliverable",
 ];
+
+/// Names under which mail systems report, in the languages of their programs.
+const DAEMON_NAMES: &[&str] = &[
+    "mail delivery s",
+    "mail delivery agent",
+    "mailer-daemon",
+    "mailer daemon",
+    "mail administrator",
+    "internet mail delivery",
+    "system administrator",
+    "systemadministrator",
+    "system-administrator",
+    "administrateur système",
+    "administrador del sistema",
+    "administrador do sistema",
+    "amministratore sistema",
+    "amministratore di sistema",
+    "systeembeheerder",
+    "системный администратор",
+    "システム管理者",
+    "系统管理员",
+    "系統管理員",
+    "시스템 관리자",
+    "mail system",
+];
+
+/// Ends of local parts under which the programs of mailing lists write.
+const LIST_ROBOT_ENDS: &[&str] = &["-admin", "-owner", "-request", "-bounces", "-help", "-ctl", "-return"];
+/// And their beginnings.
+const LIST_ROBOT_STARTS: &[&str] = &["owner-", "majordomo", "listserv", "listproc", "sympa", "mailman", "ezmlm", "mlmmj", "fml"];
 
 /// Local parts nobody reads.
 const UNREAD: &[&str] = &[
@@ -52,6 +91,8 @@ pub(super) struct Origin {
     pub(super) daemon: Option<String>,
     /// From is an address that nobody reads.
     pub(super) unread: Option<String>,
+    /// The program of a mailing list wrote it, and here is the list's address, as far as its own tells.
+    pub(super) list_robot: Option<String>,
 }
 
 impl Origin {
@@ -65,8 +106,21 @@ impl Origin {
             .find(|p| is_daemon(p))
             .map(|p| if p.address.is_empty() { p.name.clone() } else { p.address.clone() });
         let unread = mail.from.as_ref().map(|p| p.address.to_lowercase()).filter(|a| is_unread(a));
-        Origin { null_sender: reverse_path.map_or(returned, str::is_empty) || returned, daemon, unread }
+        let list_robot = mail.from.as_ref().and_then(|p| list_of_robot(&p.address.to_lowercase()));
+        Origin { null_sender: reverse_path.map_or(returned, str::is_empty) || returned, daemon, unread, list_robot }
     }
+}
+
+/// The list that a robot's address is of: `team-owner@x` writes for `team@x`.
+fn list_of_robot(address: &str) -> Option<String> {
+    let (local, domain) = address.split_once('@')?;
+    if let Some(list) = LIST_ROBOT_ENDS.iter().find_map(|e| local.strip_suffix(e)) {
+        return Some(format!("{list}@{domain}"));
+    }
+    if let Some(list) = local.strip_prefix("owner-") {
+        return Some(format!("{list}@{domain}"));
+    }
+    LIST_ROBOT_STARTS.iter().any(|s| local.starts_with(s)).then(String::new)
 }
 
 fn is_unread(address: &str) -> bool {
@@ -80,17 +134,7 @@ fn is_daemon(person: &Person) -> bool {
     let name = person.name.to_lowercase();
     DAEMONS.iter().any(|d| local == *d || local.strip_prefix(*d).is_some_and(|rest| rest.starts_with(['-', '+', '.', '='])))
         || local.starts_with("microsoftexchange")
-        || [
-            "mail delivery s",
-            "mail delivery agent",
-            "mailer-daemon",
-            "mailer daemon",
-            "mail administrator",
-            "internet mail delivery",
-            "system administrator",
-        ]
-        .iter()
-        .any(|n| name.starts_with(n))
+        || DAEMON_NAMES.iter().any(|n| name.starts_with(n))
 }
 
 /// A meeting: a calendar part with a method, or Outlook's classes.

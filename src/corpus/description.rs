@@ -40,6 +40,10 @@ pub struct Expect {
     pub html_lacks: Option<Vec<String>>,
     /// For whom a bounce or a delay is, in order.
     pub bounced: Option<Vec<String>>,
+    /// Their status codes, in the same order.
+    pub bounce_status: Option<Vec<String>>,
+    /// Message-ID of the mail that bounced; empty: the bounce does not tell.
+    pub original_message_id: Option<String>,
     /// What the charset repair says the bytes are.
     pub charset: Option<String>,
     /// The codes, all of them, in any order.

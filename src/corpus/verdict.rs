@@ -157,6 +157,8 @@ pub(super) fn of_reading(expect: &Expect, mail: &NormalizedMail, class: &Classif
     one("text", &expect.text.as_ref().map(|t| t.trim_end().to_owned()), &mail.text);
     one("reply", &expect.reply.as_ref().map(|t| t.trim_end().to_owned()), &mail.reply());
     one("class", &expect.class, class.class.as_str());
+    let original = class.bounce.as_ref().and_then(|b| b.original_message_id.as_deref());
+    one("original_message_id", &expect.original_message_id, original.unwrap_or_default());
     one("client", &expect.client, mail.client.unwrap_or_default());
     let said: Vec<&str> = mail
         .repairs
@@ -191,6 +193,8 @@ pub(super) fn of_reading(expect: &Expect, mail: &NormalizedMail, class: &Classif
     list("folds", &expect.folds, kinds.join(", "));
     let bounced = class.bounce.iter().flat_map(|b| &b.recipients).map(|r| r.address.as_str()).collect::<Vec<_>>();
     list("bounced", &expect.bounced, bounced.join(", "));
+    let status = class.bounce.iter().flat_map(|b| &b.recipients).map(|r| r.status.as_str()).collect::<Vec<_>>();
+    list("bounce_status", &expect.bounce_status, status.join(", "));
     let mut codes: Vec<&str> = mail.repairs.iter().map(|r| r.code).collect();
     codes.sort_unstable();
     codes.dedup();

@@ -52,9 +52,14 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
     if !machine_part && !is_bounce(mail, origin, words.is_some() || fields, subject.is_some(), &section, &everything) {
         return None;
     }
+    let refused = origin.list_robot.as_ref().filter(|_| phrases::find(&section.folded, phrases::LIST_REFUSALS).is_some());
     let late = phrases::find(&section.folded, phrases::STILL_TRYING).is_some() || locale::delay(&mail.subject).is_some();
     let action = if late { "delayed" } else { "failed" };
     let mut recipients = recipients::find(mail, &section);
+    // A list that refuses a mail names itself by its robot, if at all.
+    if let Some(list) = refused.filter(|l| recipients.is_empty() && !l.is_empty()) {
+        recipients.push(BouncedRecipient { address: list.clone(), ..BouncedRecipient::default() });
+    }
     for r in &mut recipients {
         if r.action.is_empty() {
             action.clone_into(&mut r.action);
@@ -105,6 +110,9 @@ fn is_bounce(
 ) -> bool {
     if origin.daemon.is_some() || origin.null_sender || is_nobodys(mail) {
         return words || subject;
+    }
+    if origin.list_robot.is_some() && phrases::find(&section.folded, phrases::LIST_REFUSALS).is_some() {
+        return true;
     }
     let original = !section.original.trim().is_empty() || mail.report_parts.iter().any(|p| p.content_type.contains("rfc822"));
     let technical = said.status().is_some() && (said.has_both_codes() || original);

@@ -37,13 +37,8 @@ struct Found {
 /// The recipients a bounce names: of the strongest kind of place that has any.
 pub(super) fn find(mail: &NormalizedMail, section: &Section<'_>) -> Vec<BouncedRecipient> {
     // Some write the fields of RFC 3464 into the text.
-    let fields: String = section.report.lines().skip_while(|l| !is_status_field(l)).map(|l| format!("{l}\n")).collect();
-    if fields.to_ascii_lowercase().contains("final-recipient:") {
-        let part = ReportPart { content_type: "message/delivery-status".to_owned(), text: fields };
-        let told = bounce::delivery_status(&part);
-        if told.iter().any(|r| !r.address.is_empty()) {
-            return told;
-        }
+    if let Some(told) = in_status_fields(section.report) {
+        return told;
     }
     let lines: Vec<&str> = section.report.lines().collect();
     let mut found = candidates(&lines);
@@ -56,6 +51,12 @@ pub(super) fn find(mail: &NormalizedMail, section: &Section<'_>) -> Vec<BouncedR
         found.retain(is_other);
     }
     let announced_none = !found.iter().any(strong);
+    // A bounce of a bounce, or one passed on by a mail system: the report inside says who failed.
+    if found.iter().all(|f| !strong(f) || is_help(&f.address))
+        && let Some(told) = in_status_fields(section.original)
+    {
+        return told;
+    }
     if let Some(best) = found.iter().map(|f| f.place).min() {
         // A dialogue and a list of the failed tell the same; what is only mentioned is a last resort.
         let reach = if best <= Place::LineStart { Place::LineStart } else { best };
@@ -77,6 +78,16 @@ pub(super) fn find(mail: &NormalizedMail, section: &Section<'_>) -> Vec<BouncedR
     out
 }
 
+/// The recipients in the fields of RFC 3464 that stand in a text.
+fn in_status_fields(text: &str) -> Option<Vec<BouncedRecipient>> {
+    let fields: String = text.lines().skip_while(|l| !is_status_field(l)).map(|l| format!("{l}\n")).collect();
+    if !fields.to_ascii_lowercase().contains("final-recipient:") {
+        return None;
+    }
+    let told = bounce::delivery_status(&ReportPart { content_type: "message/delivery-status".to_owned(), text: fields });
+    told.iter().any(|r| !r.address.is_empty()).then_some(told)
+}
+
 fn is_status_field(line: &str) -> bool {
     field(line).is_some_and(|(n, _)| {
         ["Reporting-MTA", "Final-Recipient", "Original-Recipient", "Action"].iter().any(|x| n.eq_ignore_ascii_case(x))
@@ -87,6 +98,7 @@ fn is_status_field(line: &str) -> bool {
 fn is_help(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
     matches!(local.as_str(), "postmaster" | "mailer-daemon" | "abuse" | "support" | "help" | "helpdesk" | "hostmaster" | "noc")
+        || ["-ctl", "-help", "-request", "-admin", "-owner", "-subscribe", "-unsubscribe"].iter().any(|e| local.ends_with(e))
 }
 
 /// Every address of the report with its place, in order.
@@ -162,7 +174,14 @@ fn chars_before(text: &str, at: usize) -> usize {
 fn first_address(line: &str) -> Option<String> {
     let start =
         line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '<' | '"' | '\'' | '*' | '-' | '(' | '[' | '>' | '•'));
-    let (address, at) = addresses(line).next()?;
+    let mut all = addresses(line);
+    let (mut address, at) = all.next()?;
+    // A name that is an address itself: `ann@x.example <ann@y.example>` is for the one in brackets.
+    if let Some((behind, its_at)) = all.next()
+        && line.get(at + address.len()..its_at).is_some_and(|between| between.trim_matches([' ', '"', '\'']) == "<")
+    {
+        address = behind;
+    }
     let offset = line.len() - start.len();
     // Exim: `name <address>`; Exchange: `'Display Name' on date` has none.
     (at <= offset + 1 || line[..at].trim_end().ends_with('<') && line[..at].chars().count() <= 60 && !line[..at].contains(':'))

@@ -4,6 +4,9 @@
 
 use std::sync::LazyLock;
 
+/// Bytes of a text in which a notice of absence says so.
+const ABSENCE_BYTES: usize = 1_000;
+
 /// One line: compared without case with the start of a subject.
 #[derive(Debug)]
 struct Line {
@@ -24,6 +27,7 @@ fn parse(data: &'static str) -> Vec<Line> {
 }
 
 static AUTO_REPLY: LazyLock<Vec<Line>> = LazyLock::new(|| parse(include_str!("auto_reply_subjects.txt")));
+static ABSENCE: LazyLock<Vec<Line>> = LazyLock::new(|| parse(include_str!("absence_words.txt")));
 static BOUNCE: LazyLock<Vec<Line>> = LazyLock::new(|| parse(include_str!("bounce_subjects.txt")));
 static DELAY: LazyLock<Vec<Line>> = LazyLock::new(|| parse(include_str!("delay_subjects.txt")));
 
@@ -44,6 +48,13 @@ pub(super) fn auto_reply(subject: &str) -> Option<&'static str> {
     language_of(&AUTO_REPLY, subject)
 }
 
+/// The language in which the first lines of a text say that its writer is away.
+pub(super) fn absence(text: &str) -> Option<&'static str> {
+    let start = (0..=text.len().min(ABSENCE_BYTES)).rev().find(|n| text.is_char_boundary(*n)).unwrap_or_default();
+    let text = fold(&text[..start]);
+    ABSENCE.iter().find(|l| text.contains(&l.start)).map(|l| l.language)
+}
+
 /// The language in which a subject says that a mail was not delivered.
 pub(super) fn bounce(subject: &str) -> Option<&'static str> {
     language_of(&BOUNCE, subject)
@@ -60,9 +71,12 @@ mod tests {
 
     #[test]
     fn every_line_of_the_data_has_language_text_and_source() {
-        for data in
-            [include_str!("auto_reply_subjects.txt"), include_str!("bounce_subjects.txt"), include_str!("delay_subjects.txt")]
-        {
+        for data in [
+            include_str!("auto_reply_subjects.txt"),
+            include_str!("absence_words.txt"),
+            include_str!("bounce_subjects.txt"),
+            include_str!("delay_subjects.txt"),
+        ] {
             for line in data.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
                 let columns: Vec<&str> = line.split('|').map(str::trim).collect();
                 assert!(columns.len() == 3 && columns.iter().all(|c| !c.is_empty()), "{line}");
@@ -78,5 +92,7 @@ mod tests {
         assert_eq!(auto_reply("Answer to your question"), None);
         assert_eq!(bounce("Unzustellbar: Bestellung"), Some("de"));
         assert_eq!(delay("Delivery delayed: x"), Some("en"));
+        assert_eq!(absence("Hello,\n\nI will be out of\nthe office next week."), Some("en"));
+        assert_eq!(absence("The office is closed on Sundays, is it?"), None);
     }
 }
