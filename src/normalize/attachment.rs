@@ -59,15 +59,16 @@ pub(super) fn made_up_name(content_type: &str, number: usize) -> String {
     format!("{noun}{number}{}", extension(content_type))
 }
 
-/// Many programs put the file's name into the Content-ID: `image001.png@01CD….D8A`.
-pub(super) fn name_from_id(id: &str) -> Option<String> {
+/// Many programs put the file's name into the Content-ID: `image001.png@01CD….D8A`. Where the type tells
+/// nothing either, what the html calls it by is its name.
+pub(super) fn name_from_id(id: &str, content_type: &str) -> Option<String> {
     let local = id.split('@').next()?;
-    let (stem, extension) = local.rsplit_once('.')?;
+    let (stem, ending) = local.rsplit_once('.')?;
     let is_name = !stem.is_empty()
-        && (2..=5).contains(&extension.len())
-        && extension.starts_with(|c: char| c.is_ascii_alphabetic())
-        && extension.bytes().all(|b| b.is_ascii_alphanumeric());
-    is_name.then(|| clean_name(local)).filter(|n| !n.is_empty())
+        && (2..=5).contains(&ending.len())
+        && ending.starts_with(|c: char| c.is_ascii_alphabetic())
+        && ending.bytes().all(|b| b.is_ascii_alphanumeric());
+    (is_name || extension(content_type).is_empty()).then(|| clean_name(local)).filter(|n| !n.is_empty())
 }
 
 fn extension(content_type: &str) -> &'static str {
@@ -105,7 +106,7 @@ fn extension(content_type: &str) -> &'static str {
         | "message/feedback-report"
         | "text/rfc822-headers" => ".txt",
         "text/vcard" | "text/x-vcard" | "text/directory" => ".vcf",
-        "message/rfc822" | "message/global" => ".eml",
+        "message/rfc822" | "message/global" | "message/news" => ".eml",
         _ => "",
     }
 }

@@ -113,9 +113,9 @@ pub(super) fn choose(children: Vec<Vec<Piece>>) -> (Vec<Piece>, bool) {
             continue;
         }
         if pieces.iter().any(|p| p.html.is_some()) {
-            rich = keep_better(rich, pieces);
+            rich = keep_better(rich, pieces, TOLD_DIFFERENTLY);
         } else {
-            plain = keep_better(plain, pieces);
+            plain = keep_better(plain, pieces, TOLD_DIFFERENTLY_PLAIN);
         }
     }
     if rich.is_empty() {
@@ -139,10 +139,16 @@ pub(super) fn choose(children: Vec<Vec<Piece>>) -> (Vec<Piece>, bool) {
     (vec![Piece { text, html: joined_html, ..Piece::default() }], false)
 }
 
-/// The later alternative is the better one (RFC 2046 section 5.1.4), unless it says much less.
-fn keep_better(before: Vec<Piece>, now: Vec<Piece>) -> Vec<Piece> {
+/// One in so many words is missing: the texts say different things.
+const TOLD_DIFFERENTLY: usize = 2;
+/// The same for two plain texts: these are no two forms of one text, so that what only one of them says is
+/// said nowhere else.
+const TOLD_DIFFERENTLY_PLAIN: usize = 8;
+
+/// The later alternative is the better one (RFC 2046 section 5.1.4), unless it leaves out what the earlier says.
+fn keep_better(before: Vec<Piece>, now: Vec<Piece>, one_in: usize) -> Vec<Piece> {
     let text = |p: &[Piece]| p.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
-    if !before.is_empty() && leaves_out(&text(&now), &text(&before)) {
+    if !before.is_empty() && lacks(&text(&now), &text(&before), one_in) {
         let mut both = before;
         both.extend(now);
         return both;
@@ -152,8 +158,13 @@ fn keep_better(before: Vec<Piece>, now: Vec<Piece>) -> Vec<Piece> {
 
 /// Whether `said` lacks so many words of `meant` that a reader would miss something.
 pub(super) fn leaves_out(said: &str, meant: &str) -> bool {
+    lacks(said, meant, TOLD_DIFFERENTLY)
+}
+
+/// Whether `said` lacks one in `one_in` words of `meant`, or more.
+fn lacks(said: &str, meant: &str, one_in: usize) -> bool {
     let (all, strayed) = follow(said, meant);
-    if strayed == 0 || strayed * 2 < all {
+    if strayed == 0 || strayed * one_in < all {
         return false;
     }
     let known: HashSet<&str> = words(said).collect();
@@ -162,7 +173,7 @@ pub(super) fn leaves_out(said: &str, meant: &str) -> bool {
         all += 1;
         missing += usize::from(!known.contains(word));
     }
-    missing > 0 && missing * 2 >= all
+    missing > 0 && missing * one_in >= all
 }
 
 /// The words of `meant`, and how many of them do not come in `said` in the same order: no fewer than it
@@ -272,7 +283,7 @@ pub(super) fn uuencoded_files(text: &str) -> Vec<UuFile> {
         let mut fields = line.splitn(3, ' ').skip(1);
         let mode = fields.next().unwrap_or_default();
         let name = fields.next().unwrap_or_default().trim();
-        if !(3..=4).contains(&mode.len()) || !mode.bytes().all(|b| (b'0'..=b'7').contains(&b)) || name.is_empty() {
+        if !(3..=4).contains(&mode.len()) || !mode.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
             continue;
         }
         let first = text.after(data_start).split('\n').next().unwrap_or_default();
@@ -345,6 +356,14 @@ mod tests {
     }
 
     #[test]
+    fn two_plain_texts_that_differ_are_both_shown() {
+        let plain = |t: &str| vec![Piece::plain(t.to_owned())];
+        let shown = |children| choose(children).0.into_iter().map(|p| p.text).collect::<Vec<_>>();
+        assert_eq!(shown(vec![plain("the first part"), plain("the second part")]), ["the first part", "the second part"]);
+        assert_eq!(shown(vec![plain("hello there"), plain("Hello there, hello there")]), ["Hello there, hello there"]);
+    }
+
+    #[test]
     fn pieces_are_joined_in_order_in_both_forms() {
         let body = join(vec![Piece::from_html("<p>one</p>".into()), Piece::plain("two <3".into())]);
         assert_eq!(body.text, "one\n\ntwo <3");
@@ -369,6 +388,7 @@ mod tests {
         let files = uuencoded_files(text);
         assert_eq!((files[0].name.as_str(), &text[files[0].data.clone()]), ("a.txt", "#0V%T\n`"));
         assert_eq!(format!("{}{}", &text[..files[0].block.start], &text[files[0].block.end..]), "see\n\nbye");
+        assert_eq!(uuencoded_files("begin 644 \n#0V%T\n`\nend")[0].name, "");
         assert!(uuencoded_files("we begin 100 things\nbegin 644 words\nto the end\nend").is_empty());
     }
 

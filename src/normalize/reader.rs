@@ -128,7 +128,9 @@ impl<'r> Reader<'r> {
         let tree = structure::walk(bytes, self.limits, &mut aside);
         let mut inner = Reader::new(self.limits, &mut aside, None);
         inner.depth = self.depth + 1;
-        let body = body::join(inner.tree(&tree));
+        let mut pieces = inner.tree(&tree);
+        pieces.append(&mut inner.spare);
+        let body = body::join(pieces);
         let hint = inner.hint.take();
         let mut text = String::new();
         for name in ["From", "Date", "Subject"] {
@@ -162,7 +164,7 @@ impl<'r> Reader<'r> {
         let is_text = is_shown_text(&kind);
         let shows = is_text && may_show && (is_root || !is_attachment) && !(name.is_some() && looks_binary(bytes));
         if !shows {
-            let is_mail = matches!(kind.as_str(), "message/rfc822" | "message/global");
+            let is_mail = is_mail(&kind);
             let within =
                 if is_mail && may_show && !is_attachment && !self.in_report { self.mail_within(bytes) } else { Vec::new() };
             self.attach(part, kind, name, bytes, number);
@@ -297,9 +299,8 @@ impl<'r> Reader<'r> {
     fn attach(&mut self, part: &Part<'_>, kind: String, name: Option<String>, bytes: &[u8], number: u32) {
         let id = content_id(part);
         let name = name.unwrap_or_else(|| {
-            let by_subject =
-                if matches!(kind.as_str(), "message/rfc822" | "message/global") { self.nested_subject(bytes) } else { None };
-            let by_id = || id.as_deref().and_then(attachment::name_from_id);
+            let by_subject = if is_mail(&kind) { self.nested_subject(bytes) } else { None };
+            let by_id = || id.as_deref().and_then(|id| attachment::name_from_id(id, &kind));
             by_subject.or_else(by_id).unwrap_or_else(|| self.made_up_name(&kind))
         });
         self.file(name, &kind, bytes, id, number);
@@ -421,6 +422,11 @@ impl<'r> Reader<'r> {
             self.file(name, &kind, &file.bytes, file.content_id, number);
         }
     }
+}
+
+/// A mail, or a news article, within the mail.
+fn is_mail(kind: &str) -> bool {
+    matches!(kind, "message/rfc822" | "message/global" | "message/news")
 }
 
 /// Text that a client shows as such: an unknown subtype is plain text (RFC 2046 section 4.1.4),

@@ -19,6 +19,8 @@ use memchr::memmem;
 
 /// The search for lost boundaries may look at this many bytes for each byte of the mail.
 const SEARCH_FACTOR: usize = 4;
+/// Multiparts cut off by an outer delimiter that are remembered.
+const CUT_MAX: usize = 16;
 /// RFC 2046 says 70; real ones are longer, an attack is longer still.
 const BOUNDARY_BYTES_MAX: usize = 512;
 
@@ -86,6 +88,8 @@ struct Walk<'a, 'r> {
     repairs: &'r mut Repairs,
     parts: Vec<Part<'a>>,
     frames: Vec<Frame>,
+    /// Boundaries of multiparts that an outer delimiter cut off before their end.
+    cut: Vec<Vec<u8>>,
     budget: usize,
 }
 
@@ -96,7 +100,7 @@ pub(super) fn walk<'a>(raw: &'a [u8], limits: &Limits, repairs: &mut Repairs) ->
         repairs.note(repair::LINES_BARE_CR, "mail", "lines end with a bare CR", 0.9);
     }
     let budget = raw.len().saturating_mul(SEARCH_FACTOR);
-    let mut walk = Walk { raw, ends, limits, repairs, parts: Vec::new(), frames: Vec::new(), budget };
+    let mut walk = Walk { raw, ends, limits, repairs, parts: Vec::new(), frames: Vec::new(), cut: Vec::new(), budget };
     walk.run();
     Tree { parts: walk.parts }
 }
@@ -124,6 +128,9 @@ impl<'a> Walk<'a, '_> {
                 while self.frames.len() > found.level + 1 {
                     if let Some(frame) = self.frames.pop() {
                         self.close_frame(&frame, found.body_end);
+                        if !frame.closed && self.cut.len() < CUT_MAX {
+                            self.cut.push(frame.boundary);
+                        }
                     }
                 }
                 let Some(frame) = self.frames.get_mut(found.level) else { return };
@@ -346,7 +353,12 @@ impl<'a> Walk<'a, '_> {
             let frames = || self.frames.iter().enumerate().rev();
             let found = frames()
                 .find_map(|(level, f)| matches(&f.boundary, line).map(|c| (level, c)))
-                .or_else(|| frames().find_map(|(level, f)| matches_loosely(&f.boundary, line).map(|c| (level, c))));
+                .or_else(|| frames().find_map(|(level, f)| matches_loosely(&f.boundary, line).map(|c| (level, c))))
+                // It comes back after it was cut off: a part of what is open.
+                .or_else(|| {
+                    let again = self.cut.iter().any(|b| matches(b, line) == Some(false));
+                    again.then(|| (self.frames.len().saturating_sub(1), false))
+                });
             if let Some((level, closing)) = found {
                 let mut body_end = start;
                 if body_end > from {
@@ -463,6 +475,12 @@ mod tests {
         let raw = "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--a\n\ntwo";
         assert_eq!(bodies(raw), ["one", "two"]);
         assert!(leaves(raw).1.contains(&repair::BOUNDARY_UNCLOSED));
+    }
+
+    #[test]
+    fn a_delimiter_of_a_multipart_that_was_cut_off_still_parts() {
+        let raw = "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--a\n\ntwo\n--b\n\nthree\n--a--\n";
+        assert_eq!(bodies(raw), ["one", "two", "three"]);
     }
 
     #[test]
