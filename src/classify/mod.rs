@@ -20,6 +20,7 @@ mod locale;
 mod origin;
 mod report;
 mod status;
+mod wording;
 
 use crate::mail::{Class, Classification, Evidence, NormalizedMail};
 

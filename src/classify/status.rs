@@ -3,16 +3,18 @@
 //! A report's own code wins. Where it is missing or says nothing (`5.0.0`), the words of the
 //! remote server are looked at: an enhanced code in them, phrases, a reply code.
 
+use super::wording::{Phrases, Table};
 use crate::mail::BouncedRecipient;
 
 /// Phrases of mail systems and what they mean (RFC 3463, and 5.7.x of RFC 7372); in lower case, the
 /// first that is found counts.
-const PHRASES: &[(&str, &str)] = &[
+static PHRASES: Table = Table::new(&[
     ("host or domain name not found", "5.1.2"),
     ("domain does not exist", "5.1.2"),
     ("domain doesn't exist", "5.1.2"),
     ("domain name not found", "5.1.2"),
     ("no such domain", "5.1.2"),
+    ("no mx ", "5.1.2"),
     ("could not resolve", "5.1.2"),
     ("name or service not known", "5.1.2"),
     ("too many hops", "5.4.6"),
@@ -28,6 +30,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("exceeded the local limit", "5.2.2"),
     ("mailbox for user is full", "5.2.2"),
     ("quota full", "5.2.2"),
+    ("mailbox exceeds", "5.2.2"),
     ("inbox is full", "5.2.2"),
     ("mail box is full", "5.2.2"),
     ("mailbox size limit", "5.2.2"),
@@ -144,7 +147,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("dmarc", "5.7.1"),
     ("virus", "5.7.1"),
     ("not a member of this mailing list", "5.7.1"),
-];
+]);
 
 /// It failed because time was up, for a reason that may pass (RFC 3463 section 3.5).
 pub(super) const TIME_IS_UP: &str = "4.4.7";
@@ -152,7 +155,7 @@ pub(super) const TIME_IS_UP: &str = "4.4.7";
 pub(super) const TIME_WAS_UP: &str = "5.4.7";
 
 /// Says that trying goes on no longer because time is up: it failed, for a reason that may pass.
-const OUT_OF_TIME: &[&str] = &[
+static OUT_OF_TIME: Phrases = Phrases::new(&[
     "in the queue too long",
     "retry timeout exceeded",
     "retry time not reached",
@@ -167,10 +170,10 @@ const OUT_OF_TIME: &[&str] = &[
     "could not deliver for the last",
     "after multiple retries",
     "could not be delivered for more than",
-];
+]);
 
 /// Says that nothing more will be tried.
-const FINAL: &[&str] = &[
+static FINAL: Phrases = Phrases::new(&[
     "permanent error",
     "permanent fatal",
     "permanent failure",
@@ -184,7 +187,7 @@ const FINAL: &[&str] = &[
     "was not delivered within",
     "deleted from the queue",
     "deleted from queue",
-];
+]);
 
 /// Fills what can be told from the rest.
 pub(super) fn complete(r: &mut BouncedRecipient) {
@@ -227,19 +230,23 @@ pub(super) struct Said {
 impl Said {
     pub(super) fn of(text: &str) -> Said {
         let lower = text.to_lowercase();
-        let has = |phrase: &str| memchr::memmem::find(lower.as_bytes(), phrase.as_bytes()).is_some();
         Said {
             enhanced: enhanced(text),
             reply: reply_code(text),
-            phrase: PHRASES.iter().find(|(p, _)| has(p)).map(|(_, s)| *s),
-            is_final: FINAL.iter().any(|p| has(p)),
-            time_is_up: OUT_OF_TIME.iter().any(|p| has(p)),
+            phrase: PHRASES.find(&lower),
+            is_final: FINAL.find(&lower).is_some(),
+            time_is_up: OUT_OF_TIME.find(&lower).is_some(),
         }
     }
 
     /// It is called permanent.
     pub(super) fn is_final(&self) -> bool {
         self.is_final
+    }
+
+    /// A server's words are in it: a code of an error, of either kind.
+    pub(super) fn has_code(&self) -> bool {
+        self.reply.is_some() || self.enhanced.as_deref().is_some_and(|s| !s.starts_with('2'))
     }
 
     /// A server's words are in it: a reply code and an enhanced one.

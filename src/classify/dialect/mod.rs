@@ -46,18 +46,24 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
         return None;
     }
     let section = Section::of(&mail.text);
-    let words = phrases::find(&section.folded, phrases::OPENINGS);
+    let refusal = origin.list_robot.as_ref().and_then(|list| Some((list, phrases::LIST_REFUSALS.find(&section.folded)?)));
+    let words = phrases::OPENINGS.find(&section.folded).or(refusal.map(|(_, words)| words));
     let fields = section.folded.contains("\nfinal-recipient:") && section.folded.contains("\naction:");
     let everything = status::Said::of(section.report);
-    if !machine_part && !is_bounce(mail, origin, words.is_some() || fields, subject.is_some(), &section, &everything) {
+    if !machine_part
+        && refusal.is_none()
+        && !is_bounce(mail, origin, words.is_some() || fields, subject.is_some(), &section, &everything)
+    {
         return None;
     }
-    let refused = origin.list_robot.as_ref().filter(|_| phrases::find(&section.folded, phrases::LIST_REFUSALS).is_some());
-    let late = phrases::find(&section.folded, phrases::STILL_TRYING).is_some() || locale::delay(&mail.subject).is_some();
+    let late = phrases::STILL_TRYING.find(&section.folded).is_some() || locale::delay(&mail.subject).is_some();
     let action = if late { "delayed" } else { "failed" };
     let mut recipients = recipients::find(mail, &section);
     // A list that refuses a mail names itself by its robot, if at all.
-    if let Some(list) = refused.filter(|l| recipients.is_empty() && !l.is_empty()) {
+    if let Some(list) =
+        refusal.map(|(list, _)| list).filter(|l| recipients.iter().all(|r| recipients::is_help(&r.address)) && !l.is_empty())
+    {
+        recipients.clear();
         recipients.push(BouncedRecipient { address: list.clone(), ..BouncedRecipient::default() });
     }
     for r in &mut recipients {
@@ -67,6 +73,10 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
         if r.status.is_empty() {
             let own = status::Said::of(&r.diagnostic);
             r.status = own.status().or_else(|| everything.status()).unwrap_or_default();
+            // What is still being tried has not failed for good, whatever it says of the reason.
+            if late && r.status.starts_with('5') {
+                r.status.replace_range(..1, "4");
+            }
             if r.status == status::TIME_IS_UP && everything.is_final() && !late {
                 status::TIME_WAS_UP.clone_into(&mut r.status);
             }
@@ -85,7 +95,11 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
 
 /// Whether sender or subject allow a bounce at all ([`is_bounce`]): most mails are not read further.
 fn is_plausible(mail: &NormalizedMail, origin: &Origin, subject: bool) -> bool {
-    let by_a_machine = origin.daemon.is_some() || origin.null_sender || origin.unread.is_some() || is_nobodys(mail);
+    let by_a_machine = origin.daemon.is_some()
+        || origin.null_sender
+        || origin.unread.is_some()
+        || origin.list_robot.is_some()
+        || is_nobodys(mail);
     by_a_machine || subject && !is_answer(mail)
 }
 
@@ -108,15 +122,16 @@ fn is_bounce(
     section: &Section<'_>,
     said: &status::Said,
 ) -> bool {
+    let named = recipients::addresses(section.report).next().is_some();
+    // A mail system that says in an unknown language whom a server refused, and with which code.
+    if origin.daemon.is_some() && origin.null_sender && named && said.has_code() {
+        return true;
+    }
     if origin.daemon.is_some() || origin.null_sender || is_nobodys(mail) {
         return words || subject;
     }
-    if origin.list_robot.is_some() && phrases::find(&section.folded, phrases::LIST_REFUSALS).is_some() {
-        return true;
-    }
     let original = !section.original.trim().is_empty() || mail.report_parts.iter().any(|p| p.content_type.contains("rfc822"));
     let technical = said.status().is_some() && (said.has_both_codes() || original);
-    let named = recipients::addresses(section.report).next().is_some();
     if origin.unread.is_some() {
         return words && named && (subject || said.status().is_some());
     }

@@ -3,8 +3,10 @@
 //! From what public mail systems are known to write (their templates and manuals), and from the
 //! languages their NDRs come in. A phrase is as short as still tells.
 
+use crate::classify::wording::Phrases;
+
 /// Says that a mail was not, or not yet, delivered.
-pub(super) const OPENINGS: &[&str] = &[
+pub(super) static OPENINGS: Phrases = Phrases::new(&[
     // Exim, 1&1, GMX, Mail.Ru, Zoho and others after them
     "could not be delivered to one or more",
     "that you sent could not be delivered",
@@ -205,6 +207,8 @@ pub(super) const OPENINGS: &[&str] = &[
     "nie została dostarczona",
     "nie udało się dostarczyć",
     "nepodařilo se doručit",
+    "nepodařilo doručit",
+    "nepodarilo doručiť",
     "nebyla doručena",
     "nie je možné doručiť",
     "nepodarilo sa doručiť",
@@ -298,10 +302,10 @@ pub(super) const OPENINGS: &[&str] = &[
     "배달할 수 없",
     "전달되지 못했습니다",
     "반송되었습니다",
-];
+]);
 
 /// Says that it is still being tried.
-pub(super) const STILL_TRYING: &[&str] = &[
+pub(super) static STILL_TRYING: Phrases = Phrases::new(&[
     "this is a warning only",
     "you do not need to resend your message",
     "no action is required on your part",
@@ -325,17 +329,17 @@ pub(super) const STILL_TRYING: &[&str] = &[
     "transient non-fatal errors",
     "wird weiterhin versucht",
     "noch nicht zugestellt",
-    "weitere zustellversuche",
+    "weitere zustellversuche werden",
     "n'a pas encore été remis",
     "n'a pas encore pu être remis",
-    "nouvelles tentatives",
+    "nouvelles tentatives seront",
     "todavía no se ha entregado",
     "aún no se ha entregado",
     "se seguirá intentando",
     "ainda não foi entregue",
     "continuará tentando",
     "non è ancora stato recapitato",
-    "ulteriori tentativi",
+    "verranno effettuati ulteriori tentativi",
     "nog niet bezorgd",
     "ännu inte levererats",
     "jeszcze nie została dostarczona",
@@ -343,17 +347,19 @@ pub(super) const STILL_TRYING: &[&str] = &[
     "ещё не доставлено",
     "еще не доставлено",
     "попытки доставки будут продолж",
-    "再送信を試み",
-    "再送を試み",
+    "再送信を試みます",
+    "再送信を行います",
+    "再送を試みます",
+    "再送を行います",
     "引き続き配信",
     "将继续尝试",
     "會繼續嘗試",
     "继续投递",
     "계속 시도",
-];
+]);
 
 /// What the program of a mailing list writes when it refuses a mail.
-pub(super) const LIST_REFUSALS: &[&str] = &[
+pub(super) static LIST_REFUSALS: Phrases = Phrases::new(&[
     "not a member of this mailing list",
     "not a member of the mailing list",
     "not a member of the list",
@@ -374,10 +380,10 @@ pub(super) const LIST_REFUSALS: &[&str] = &[
     "メーリングリストのメンバーではありません",
     "メンバー以外からの投稿は",
     "投稿できません",
-];
+]);
 
 /// Announces recipients: behind it on the line, or at the start of the next lines.
-pub(super) const ANNOUNCEMENTS: &[&str] = &[
+pub(super) static ANNOUNCEMENTS: Phrases = Phrases::new(&[
     "recipient address:",
     "recipient:",
     "recipients:",
@@ -506,10 +512,10 @@ pub(super) const ANNOUNCEMENTS: &[&str] = &[
     "下列地址",
     "받는 사람",
     "수신자",
-];
+]);
 
 /// A line (short, and not the first) that has one of these marks the original mail behind it.
-pub(super) const ORIGINAL_FOLLOWS: &[&str] = &[
+pub(super) static ORIGINAL_FOLLOWS: Phrases = Phrases::new(&[
     "copy of the message",
     "copy of your message",
     "copy of the original",
@@ -535,10 +541,10 @@ pub(super) const ORIGINAL_FOLLOWS: &[&str] = &[
     "below is the message header",
     "is a copy of the message header",
     "the original message contents",
-];
+]);
 
 /// The same for a line that begins as a rule (`---`, `===`): elsewhere these are words like others.
-pub(super) const ORIGINAL_BEHIND_RULE: &[&str] = &[
+pub(super) static ORIGINAL_BEHIND_RULE: Phrases = Phrases::new(&[
     "original message",
     "original mail",
     "returned message",
@@ -554,12 +560,7 @@ pub(super) const ORIGINAL_BEHIND_RULE: &[&str] = &[
     "元のメッセージ",
     "原始邮件",
     "原邮件",
-];
-
-/// The first of the phrases that a text has.
-pub(super) fn find(folded: &str, any_of: &'static [&'static str]) -> Option<&'static str> {
-    any_of.iter().copied().find(|p| memchr::memmem::find(folded.as_bytes(), p.as_bytes()).is_some())
-}
+]);
 
 #[cfg(test)]
 mod tests {
@@ -567,7 +568,8 @@ mod tests {
 
     #[test]
     fn every_phrase_is_in_the_form_it_is_looked_for() {
-        for phrase in [OPENINGS, STILL_TRYING, LIST_REFUSALS, ANNOUNCEMENTS, ORIGINAL_FOLLOWS, ORIGINAL_BEHIND_RULE].concat() {
+        let lists = [&OPENINGS, &STILL_TRYING, &LIST_REFUSALS, &ANNOUNCEMENTS, &ORIGINAL_FOLLOWS, &ORIGINAL_BEHIND_RULE];
+        for phrase in lists.into_iter().flat_map(Phrases::list) {
             let trimmed = phrase.trim();
             assert_eq!(trimmed, trimmed.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "));
             assert!(trimmed.chars().count() >= 2, "{phrase}");

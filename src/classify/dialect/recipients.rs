@@ -5,6 +5,7 @@ use super::section::{Section, fold_line};
 use crate::classify::bounce::{self, RECIPIENTS_MAX};
 use crate::classify::fields::field;
 use crate::classify::status;
+use crate::classify::wording::Phrases;
 use crate::mail::{BouncedRecipient, NormalizedMail, ReportPart};
 
 /// Bytes of a diagnostic that are kept.
@@ -13,6 +14,29 @@ const DIAGNOSTIC_BYTES_MAX: usize = 1_000;
 const ANNOUNCED_LINES_MAX: usize = 500;
 /// Recipients of the original taken when the bounce names nobody.
 const ORIGINAL_RECIPIENTS_MAX: usize = 20;
+
+/// Words of a line that tells of an error, wherever its address stands.
+static ERROR_WORDS: Phrases = Phrases::new(&[
+    "unknown",
+    "reject",
+    "fail",
+    "full",
+    "quota",
+    "not exist",
+    "unable",
+    "error",
+    "invalid",
+    "denied",
+    "disabled",
+    "refused",
+    "exceed",
+    "not deliver",
+    "undeliver",
+    "not found",
+    "no such",
+    "inactive",
+    "suspended",
+]);
 
 /// How a recipient was found, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,12 +86,13 @@ pub(super) fn find(mail: &NormalizedMail, section: &Section<'_>) -> Vec<BouncedR
         let reach = if best <= Place::LineStart { Place::LineStart } else { best };
         found.retain(|f| f.place <= reach);
     }
-    let mut out: Vec<BouncedRecipient> = Vec::new();
-    for f in found {
-        if out.len() < RECIPIENTS_MAX && !out.iter().any(|r| r.address.eq_ignore_ascii_case(&f.address)) {
-            out.push(BouncedRecipient { address: f.address, diagnostic: f.diagnostic, ..BouncedRecipient::default() });
-        }
-    }
+    // Each once, by his strongest place; then in the order of the text.
+    let mut seen = std::collections::HashSet::new();
+    found.retain(|f| seen.insert(f.address.to_lowercase()));
+    found.sort_by_key(|f| f.line);
+    let named = found.into_iter().take(RECIPIENTS_MAX);
+    let out: Vec<BouncedRecipient> =
+        named.map(|f| BouncedRecipient { address: f.address, diagnostic: f.diagnostic, ..BouncedRecipient::default() }).collect();
     // Only an address to turn to: the bounce itself names nobody.
     if out.iter().all(|r| is_help(&r.address)) {
         let meant = of_original(mail, section);
@@ -95,7 +120,7 @@ fn is_status_field(line: &str) -> bool {
 }
 
 /// Addresses to turn to, not addresses that failed.
-fn is_help(address: &str) -> bool {
+pub(super) fn is_help(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
     matches!(local.as_str(), "postmaster" | "mailer-daemon" | "abuse" | "support" | "help" | "helpdesk" | "hostmaster" | "noc")
         || ["-ctl", "-help", "-request", "-admin", "-owner", "-subscribe", "-unsubscribe"].iter().any(|e| local.ends_with(e))
@@ -111,12 +136,10 @@ fn candidates(lines: &[&str]) -> Vec<Found> {
         if bare.is_empty() {
             continue;
         }
-        let announcement = ANNOUNCEMENTS.iter().filter_map(|a| folded.find(a).map(|at| (at + a.len(), *a))).max();
+        let announcement = ANNOUNCEMENTS.last_end(&folded);
         let dialogue = bare.starts_with(">>>") || bare.starts_with("<<<") || status::starts_with_code(bare);
         let first = first_address(bare);
-        let mut take = |address: String, place: Place| {
-            out.push(Found { diagnostic: said_of(lines, n, &address), address, place, line: n });
-        };
+        let found = |address: String, place: Place| Found { diagnostic: said_of(lines, n, &address), address, place, line: n };
         if dialogue {
             announced = 0;
             // `>>> RCPT To:<x>`, `550 <x>... User unknown`: the address that comes first, not one that is explained.
@@ -124,39 +147,36 @@ fn candidates(lines: &[&str]) -> Vec<Found> {
                 && !folded.contains("mail from")
                 && at <= 24
             {
-                take(address, Place::Transcript);
+                out.push(found(address, Place::Transcript));
             }
-        } else if let Some((end, _)) = announcement {
+        } else if let Some(end) = announcement {
             announced = ANNOUNCED_LINES_MAX;
             let behind = addresses(bare).filter(|(_, at)| chars_before(bare, *at) + 2 >= folded[..end].chars().count());
-            for (address, _) in behind {
-                take(address, Place::Announced);
+            for (address, at) in behind {
+                let mut found = found(address, Place::Announced);
+                // `Unknown user: x@y`: what is said of him stands before him.
+                let label = bare.get(..at).unwrap_or_default().trim_end_matches(['<', ' ', ':']);
+                if found.diagnostic.is_empty() && status::Said::of(label).status().is_some() {
+                    found.diagnostic = cut(label);
+                }
+                out.push(found);
             }
         } else if let Some(address) = first {
             let place = if announced > 0 { Place::Announced } else { Place::LineStart };
-            take(address, place);
+            out.push(found(address, place));
         } else {
             announced = announced.saturating_sub(1);
-            if [
-                "unknown",
-                "reject",
-                "fail",
-                "full",
-                "quota",
-                "not exist",
-                "unable",
-                "error",
-                "invalid",
-                "denied",
-                "disabled",
-                "refused",
-            ]
-            .iter()
-            .any(|w| folded.contains(w))
-                && !folded.contains("mail from")
-            {
-                for (address, _) in addresses(bare) {
-                    take(address, Place::Mentioned);
+            if ERROR_WORDS.find(&folded).is_some() && !folded.contains("mail from") {
+                for (address, at) in addresses(bare) {
+                    // `User mailbox exceeds allowed size: x@y`, and nothing behind it.
+                    let is_labelled = bare[..at].trim_end_matches(['<', ' ']).ends_with(':')
+                        && bare.get(at + address.len()..).is_some_and(|rest| rest.trim_matches(['>', '.', ' ']).is_empty());
+                    if is_labelled {
+                        let diagnostic = cut(bare[..at].trim_end_matches(['<', ' ', ':']));
+                        out.push(Found { address, place: Place::LineStart, line: n, diagnostic });
+                    } else {
+                        out.push(found(address, Place::Mentioned));
+                    }
                 }
             }
         }
@@ -195,7 +215,10 @@ pub(super) fn addresses(line: &str) -> impl Iterator<Item = (String, usize)> {
             c.is_whitespace()
                 || matches!(
                     c,
-                    '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | '"' | '\'' | '\u{3000}' | '「' | '」' | '（' | '）'
+                    '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | '"' | '\'' | '|' | '\u{3000}'
+                        // The same signs of other scripts.
+                        | '「' | '」' | '『' | '』' | '【' | '】' | '《' | '》' | '（' | '）' | '＜' | '＞' | '：' | '；' | '，' | '、' | '。'
+                        | '“' | '”' | '„' | '‘' | '’' | '«' | '»' | '‹' | '›' | '،' | '؛'
                 )
         };
         let start =

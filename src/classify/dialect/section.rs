@@ -1,7 +1,7 @@
 //! Parts the words about a delivery from the original mail behind them.
 
 use super::super::fields::field;
-use super::phrases::{self, ORIGINAL_BEHIND_RULE, ORIGINAL_FOLLOWS};
+use super::phrases;
 
 /// Bytes of a text that are looked at for words: reports are short, what follows is the original.
 const REPORT_BYTES_MAX: usize = 32 << 10;
@@ -39,7 +39,7 @@ fn border(text: &str) -> usize {
         let folded = if bare.len() <= 4 * MARK_CHARS_MAX { fold_line(bare) } else { String::new() };
         let ruled = folded.starts_with(['-', '=', '*', '_', '‐']);
         let marks =
-            phrases::find(&folded, ORIGINAL_FOLLOWS).is_some() || ruled && phrases::find(&folded, ORIGINAL_BEHIND_RULE).is_some();
+            phrases::ORIGINAL_FOLLOWS.find(&folded).is_some() || ruled && phrases::ORIGINAL_BEHIND_RULE.find(&folded).is_some();
         if seen_words && marks && bare.chars().count() <= MARK_CHARS_MAX && !folded.contains('@') {
             return at + line.len();
         }
