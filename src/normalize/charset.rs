@@ -1,32 +1,60 @@
 //! How bytes become letters: the label is a hint, the bytes decide.
 //!
-//! Valid UTF-8 wins over another claim; a multi-byte label whose bytes do not fit, and no label,
-//! are chosen by `chardetng`. What `encoding_rs` lacks (UTF-7, UTF-32, HZ, ISO-2022-KR/CN, the
-//! JIS X 0212 and CP50221 forms of ISO-2022-JP, DOS code pages) is in [`super::charset_legacy`].
+//! Valid UTF-8 wins over another claim. A label whose bytes do not fit (they are of no letter of it, or
+//! they make no words of a language that another charset makes of them), and no label, are decided
+//! by [`super::charset_score`] among what `chardetng` guesses, the charset of the rest of the mail and the
+//! usual rivals; the scores of the winner and of the runner-up are in the repair. What `encoding_rs`
+//! lacks is in [`super::charset_legacy`].
 //!
 //! # Failure
 //! None. Bytes that are of no charset show as U+FFFD, never end the text, and are recorded.
 
+use super::charset_label::{self as label, Label};
 use super::charset_legacy::{self as legacy, Legacy};
+use super::charset_mend as mend;
+use super::charset_score::{score, weight};
 use super::repair;
 use super::span::Span;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, IBM866, ISO_8859_2, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8,
+    ISO_8859_8_I, ISO_8859_13, KOI8_R, KOI8_U, MACINTOSH, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_874, WINDOWS_1250,
+    WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258,
+};
 use std::borrow::Cow;
+
+pub(super) use label::is_telling;
 
 /// Bytes given to the detector: more changes no guess and costs time.
 const DETECT_BYTES: usize = 32 << 10;
+/// A claim with this score is not doubted.
+const SCORE_FINE: u32 = 88;
+/// What the detector guesses knows more of languages than the score does.
+const GUESS_BONUS: u32 = 12;
+/// The charset of the rest of the mail is taken from this score on.
+const SCORE_OF_HINT: u32 = 60;
 
-/// What a label says.
+/// A charset, whoever decodes it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Label {
-    /// Nothing, or something that means nothing (`unknown-8bit`).
-    Silent,
-    /// A name nobody knows.
-    Unknown,
-    Ascii,
+pub(super) enum Charset {
     Known(&'static Encoding),
     Legacy(Legacy),
+}
+
+impl Charset {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Charset::Known(e) => e.name(),
+            Charset::Legacy(l) => l.name(),
+        }
+    }
+
+    pub(super) fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
+        match self {
+            Charset::Known(e) => e.decode_without_bom_handling(bytes).0,
+            Charset::Legacy(l) => l.decode(bytes).into(),
+        }
+    }
 }
 
 /// Text, and what had to be repaired for it.
@@ -41,117 +69,212 @@ impl<'a> Text<'a> {
     fn plain(text: impl Into<Cow<'a, str>>) -> Self {
         Text { text: text.into(), repair: None }
     }
-}
 
-fn read_label(label: Option<&[u8]>) -> Label {
-    let Some(label) = label else { return Label::Silent };
-    // RFC 2231 allows `charset*language`; quotes and blanks come along in broken mails.
-    let label = label.split(|b| *b == b'*').next().unwrap_or_default();
-    let label: Vec<u8> = label
-        .iter()
-        .filter(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b';' | b'<' | b'>' | b','))
-        .map(u8::to_ascii_lowercase)
-        .collect();
-    match label.as_slice() {
-        b"" | b"unknown-8bit" | b"x-unknown" | b"unknown" | b"default" | b"default_charset" | b"x-user-defined" | b"binary"
-        | b"none" | b"8bit" | b"7bit" | b"_autodetect" | b"_autodetect_all" | b"charset" | b"iso-8859" | b"auto" => Label::Silent,
-        b"us-ascii" | b"ascii" | b"ansi_x3.4-1968" | b"iso646-us" | b"646" | b"us" => Label::Ascii,
-        // Written for GBK or GB18030 more often than for what it is.
-        b"gb2312" | b"gb_2312-80" | b"gbk" | b"x-gbk" | b"gb18030" | b"cp936" | b"936" | b"ms936" | b"euc-cn" | b"gb-2312"
-        | b"gb2312_charset" | b"gb_2312" | b"chinese" => Label::Known(GB18030),
-        b"cp932" | b"932" | b"windows-932" | b"shift-jis_2004" | b"shift_jisx0213" => Label::Known(SHIFT_JIS),
-        b"cp949" | b"949" | b"ms949" | b"uhc" | b"ksc5601" | b"ks_c_5601" | b"ks-c-5601-1987" => Label::Known(EUC_KR),
-        b"cp950" | b"950" | b"big5-eten" | b"big-5" | b"big5_hkscs" => Label::Known(BIG5),
-        b"utf_8" | b"utf" | b"utf8mb4" | b"x-utf-8" | b"utf-8n" | b"65001" | b"cp65001" | b"utf-8-sig" => Label::Known(UTF_8),
-        b"latin-1"
-        | b"latin"
-        | b"iso-8859-1-windows-3.1-latin-1"
-        | b"ansi"
-        | b"westerneuropean"
-        | b"iso8859-1"
-        | b"8859-1"
-        | b"iso_8859_1"
-        | b"iso-latin-1" => Label::Known(WINDOWS_1252),
-        other => {
-            if let Some(found) = legacy::by_name(other) {
-                return Label::Legacy(found);
-            }
-            if let Some(found) = Encoding::for_label_no_replacement(other) {
-                return Label::Known(found);
-            }
-            respelled(other).map_or(Label::Unknown, Label::Known)
-        }
+    fn repaired(text: impl Into<Cow<'a, str>>, code: &'static str, detail: String, confidence: f32) -> Self {
+        Text { text: text.into(), repair: Some((code, detail, confidence)) }
     }
 }
 
-/// `1252`, `cp-1252`, `win1252`, `windows_1252`, `iso-8859_15`, `iso8859-15`, `8859-15`, `iso-8859-8-e`.
-fn respelled(label: &[u8]) -> Option<&'static Encoding> {
-    let digits: String = label.iter().filter(|b| b.is_ascii_digit()).map(|b| char::from(*b)).collect();
-    let candidate = match digits.as_str() {
-        "1250" | "1251" | "1252" | "1253" | "1254" | "1255" | "1256" | "1257" | "1258" | "874" => format!("windows-{digits}"),
-        _ => match digits.strip_prefix("8859") {
-            Some(part @ ("1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "10" | "11" | "13" | "14" | "15" | "16")) => {
-                format!("iso-8859-{part}")
-            }
-            _ => String::from_utf8(label.iter().map(|b| if *b == b'_' { b'-' } else { *b }).collect()).ok()?,
-        },
-    };
-    Encoding::for_label_no_replacement(candidate.as_bytes())
+/// Which charset won, by how much, and over which.
+struct Choice {
+    charset: Charset,
+    score: u32,
+    runner_up: Option<(Charset, u32)>,
 }
 
-/// Whether a label is worth passing on as a hint for other bytes of the mail.
-pub(super) fn is_telling(label: &[u8]) -> bool {
-    matches!(read_label(Some(label)), Label::Known(_) | Label::Legacy(_))
+impl Choice {
+    fn confidence(&self) -> f32 {
+        let ahead = self.score.saturating_sub(self.runner_up.map_or(0, |r| r.1)).min(80);
+        // 0.5 where two are alike, 0.9 where nothing comes near.
+        0.5 + ahead as f32 / 200.0
+    }
+
+    fn text<'a>(mut self, bytes: &'a [u8], code: &'static str, said: &str) -> Text<'a> {
+        // Without a letter of Ukraine, koi8-u is koi8-r.
+        let ukrainian = |b: &u8| matches!(b, 0xa4 | 0xa6 | 0xa7 | 0xad | 0xb4 | 0xb6 | 0xb7 | 0xbd);
+        if self.charset == Charset::Known(KOI8_U) && !bytes.iter().any(ukrainian) {
+            self.charset = Charset::Known(KOI8_R);
+        }
+        let runner_up = self.runner_up.map(|(c, s)| format!(", runner-up {} {s}", c.name())).unwrap_or_default();
+        let detail = format!("{said}; read as {}, score {} of 100{runner_up}", self.charset.name(), self.score);
+        Text::repaired(self.charset.decode(bytes), code, detail, self.confidence())
+    }
 }
 
 /// Decodes bytes. `label` is what stands beside them; `hint` is the label of other parts of the
 /// mail, asked only when the bytes have none of their own.
 pub(super) fn decode<'a>(bytes: &'a [u8], label: Option<&[u8]>, hint: Option<&[u8]>) -> Text<'a> {
-    let claimed = read_label(label);
+    let claimed = label::read(label);
+    let mut found = decode_claimed(bytes, claimed, hint);
+    if let Label::Misspelt(encoding) = claimed
+        && !bytes.is_ascii()
+    {
+        let detail = found.repair.take().map_or_else(|| format!("read as {}", encoding.name()), |r| r.1);
+        let detail = format!("no charset has this name, {} nearly does; {detail}", encoding.name());
+        found.repair = Some((repair::CHARSET_UNKNOWN, detail, 0.9));
+    }
+    if let Some(text) = mend::undoubled(&found.text) {
+        found = Text::repaired(text, repair::CHARSET_DOUBLE_ENCODED, "utf-8 within utf-8; read as utf-8 once".to_owned(), 0.8);
+    }
+    found
+}
+
+fn decode_claimed<'a>(bytes: &'a [u8], claimed: Label, hint: Option<&[u8]>) -> Text<'a> {
     if let Some(found) = decode_wide(bytes, claimed) {
         return found;
     }
     if bytes.is_ascii() {
         return decode_seven_bit(bytes, claimed);
     }
+    let bytes = strip_bom(bytes);
     match claimed {
-        Label::Known(encoding) => decode_known(bytes, encoding),
-        Label::Legacy(found) => {
-            if found.is_seven_bit() {
-                decode_seven_bit_label(bytes, found)
-            } else {
-                Text::plain(found.decode(bytes))
-            }
-        }
-        Label::Ascii | Label::Silent | Label::Unknown => {
-            let (code, said) = match claimed {
-                Label::Unknown => (repair::CHARSET_UNKNOWN, "an unknown charset is named"),
-                Label::Ascii => (repair::CHARSET_MISLABELLED, "us-ascii is named, the bytes are 8-bit"),
-                _ => (repair::CHARSET_MISSING, "no charset is named"),
-            };
-            let bytes = strip_bom(bytes);
-            if let Ok(text) = std::str::from_utf8(bytes) {
-                return Text { text: text.into(), repair: Some((code, format!("{said}; read as utf-8"), 0.98)) };
-            }
-            if let Label::Known(encoding) = read_label(hint)
-                && encoding != UTF_8
-                && let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(bytes)
-            {
-                let detail = format!("{said}; read as {}, the charset of the body", encoding.name());
-                return Text { text, repair: Some((code, detail, 0.7)) };
-            }
-            if mostly_utf8(bytes) {
-                return Text { text: lossy(bytes), repair: Some((code, format!("{said}; read as utf-8"), 0.6)) };
-            }
-            let encoding = guess(bytes);
-            let (text, _) = encoding.decode_without_bom_handling(bytes);
-            Text { text, repair: Some((code, format!("{said}; read as {}", encoding.name()), 0.6)) }
-        }
+        Label::Known(encoding) | Label::Misspelt(encoding) if encoding == UTF_8 => decode_utf8(bytes),
+        Label::Known(encoding) | Label::Misspelt(encoding) => decode_known(bytes, encoding),
+        Label::Legacy(found) if found.is_seven_bit() => decode_seven_bit_label(bytes, found),
+        Label::Legacy(found) => match std::str::from_utf8(bytes) {
+            Ok(text) if has_letters_of_utf8(bytes) => mislabelled(text, found.name(), "utf-8", 0.8),
+            _ => Text::plain(found.decode(bytes)),
+        },
+        Label::Ascii => decode_unlabelled(bytes, hint, repair::CHARSET_MISLABELLED, "us-ascii is named, the bytes are 8-bit"),
+        Label::Silent => decode_unlabelled(bytes, hint, repair::CHARSET_MISSING, "no charset is named"),
+        Label::Unknown => decode_unlabelled(bytes, hint, repair::CHARSET_UNKNOWN, "an unknown charset is named"),
     }
 }
 
 fn mislabelled<'a>(text: impl Into<Cow<'a, str>>, said: &str, is: &str, confidence: f32) -> Text<'a> {
-    Text { text: text.into(), repair: Some((repair::CHARSET_MISLABELLED, format!("{said} is named; read as {is}"), confidence)) }
+    Text::repaired(text, repair::CHARSET_MISLABELLED, format!("{said} is named; read as {is}"), confidence)
+}
+
+fn invalid<'a>(text: impl Into<Cow<'a, str>>, name: &str, confidence: f32) -> Text<'a> {
+    Text::repaired(text, repair::CHARSET_INVALID_BYTES, format!("some bytes are not {name}"), confidence)
+}
+
+fn decode_unlabelled<'a>(bytes: &'a [u8], hint: Option<&[u8]>, code: &'static str, said: &str) -> Text<'a> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Text::repaired(text, code, format!("{said}; read as utf-8, in which all of it is valid"), 0.98);
+    }
+    let hinted = match label::read(hint) {
+        Label::Known(e) | Label::Misspelt(e) if e != UTF_8 => Some(Charset::Known(e)),
+        Label::Legacy(l) if !l.is_seven_bit() => Some(Charset::Legacy(l)),
+        _ => None,
+    };
+    let hinted = hinted.filter(|c| score(bytes, *c).is_some_and(|s| s >= SCORE_OF_HINT) && !c.decode(bytes).contains('\u{fffd}'));
+    if let Some(charset) = hinted {
+        let others = choose(bytes);
+        let score = score(bytes, charset).unwrap_or(0);
+        let runner_up =
+            [Some((others.charset, others.score)), others.runner_up].into_iter().flatten().find(|(c, _)| *c != charset);
+        let found = Choice { charset, score, runner_up }.text(bytes, code, said);
+        let detail = |d: String| {
+            d.replacen(&format!("read as {}", charset.name()), &format!("read as {}, the charset of the body", charset.name()), 1)
+        };
+        return Text { repair: found.repair.map(|(c, d, _)| (c, detail(d), 0.7)), ..found };
+    }
+    if let Some(text) = mend::mixed_utf8(bytes) {
+        return Text::repaired(text, code, format!("{said}; read as utf-8, with some bytes that are not"), 0.6);
+    }
+    choose(bytes).text(bytes, code, said)
+}
+
+/// Charsets that bytes without a label may be of, besides what the detector guesses.
+const RIVALS: &[&Encoding] = &[
+    WINDOWS_1252,
+    WINDOWS_1251,
+    WINDOWS_1250,
+    KOI8_U,
+    IBM866,
+    WINDOWS_1253,
+    WINDOWS_1254,
+    WINDOWS_1255,
+    WINDOWS_1256,
+    WINDOWS_874,
+    SHIFT_JIS,
+    EUC_JP,
+    GB18030,
+    BIG5,
+    EUC_KR,
+    MACINTOSH,
+];
+
+/// The likeliest charset of bytes that are not valid UTF-8, and the one after it.
+fn choose(bytes: &[u8]) -> Choice {
+    let guess = Charset::Known(guess(bytes));
+    let pages = ["ibm850", "ibm852"].into_iter().filter_map(|n| legacy::by_name(n.as_bytes())).map(Charset::Legacy);
+    let mut best: Option<(Charset, u32, u32)> = None; // with the score that counts
+    let mut second: Option<(Charset, u32, u32)> = None;
+    for charset in std::iter::once(guess).chain(RIVALS.iter().map(|e| Charset::Known(e)).filter(|c| *c != guess)).chain(pages) {
+        let score = score(bytes, charset).unwrap_or(0);
+        let counts = match charset {
+            _ if charset == guess => score + GUESS_BONUS,
+            // What hardly anybody writes without saying so.
+            Charset::Legacy(_) => score.saturating_sub(GUESS_BONUS),
+            Charset::Known(e) if e == MACINTOSH => score.saturating_sub(GUESS_BONUS),
+            Charset::Known(_) => score,
+        };
+        let this = Some((charset, score, counts));
+        if best.is_none_or(|b| counts > b.2) {
+            second = best;
+            best = this;
+        } else if second.is_none_or(|s| counts > s.2) {
+            second = this;
+        }
+    }
+    let (charset, score, _) = best.unwrap_or((guess, 0, 0));
+    Choice { charset, score, runner_up: second.map(|(c, s, _)| (c, s)) }
+}
+
+/// Charsets that are taken for each other.
+fn confused_with(claim: &'static Encoding) -> &'static [&'static Encoding] {
+    const CYRILLIC: &[&Encoding] = &[WINDOWS_1251, KOI8_U, IBM866, ISO_8859_5];
+    const WESTERN: &[&Encoding] = &[WINDOWS_1252, WINDOWS_1250, ISO_8859_2, WINDOWS_1254, WINDOWS_1257];
+    const SIBLINGS: &[(&Encoding, &[&Encoding])] = &[
+        (ISO_8859_2, &[WINDOWS_1250]),
+        (ISO_8859_6, &[WINDOWS_1256]),
+        (ISO_8859_7, &[WINDOWS_1253]),
+        (ISO_8859_8, &[WINDOWS_1255]),
+        (ISO_8859_8_I, &[WINDOWS_1255]),
+        (ISO_8859_13, &[WINDOWS_1257]),
+        (GB18030, &[BIG5, EUC_KR, SHIFT_JIS]),
+        (BIG5, &[GB18030]),
+        (EUC_KR, &[GB18030]),
+        (SHIFT_JIS, &[EUC_JP]),
+        (EUC_JP, &[SHIFT_JIS]),
+    ];
+    if CYRILLIC.contains(&claim) || claim == KOI8_R {
+        return CYRILLIC;
+    }
+    SIBLINGS.iter().find(|(e, _)| *e == claim).map_or(WESTERN, |(_, s)| s)
+}
+
+/// Whether the bytes prove a claim wrong: another charset makes so much more of them.
+fn challenge(bytes: &[u8], claim: &'static Encoding) -> Option<Choice> {
+    let claimed = score(bytes, Charset::Known(claim))?;
+    if claimed >= SCORE_FINE {
+        return None;
+    }
+    let guess = guess(bytes);
+    // The less there is to judge by, the clearer it must be; a byte the claim does not have is clear.
+    let margin = match weight(bytes) {
+        _ if Charset::Known(claim).decode(bytes).contains('\u{fffd}') => 4,
+        24.. => 8,
+        12.. => 14,
+        6.. => 25,
+        3.. => 40,
+        _ => 60,
+    };
+    let of = |e: &'static Encoding| (e, score(bytes, Charset::Known(e)).unwrap_or(0));
+    let (rival, won) = std::iter::once(guess)
+        .chain(confused_with(claim).iter().copied())
+        .filter(|e| *e != claim && !(claim == KOI8_R && *e == KOI8_U))
+        .map(of)
+        .reduce(|best, other| if other.1 > best.1 + if best.0 == guess { GUESS_BONUS } else { 0 } { other } else { best })?;
+    let needed = claimed + if rival == guess { margin } else { margin + GUESS_BONUS };
+    let fits = !Charset::Known(rival).decode(bytes).contains('\u{fffd}');
+    (won >= needed && fits).then_some(Choice {
+        charset: Charset::Known(rival),
+        score: won,
+        runner_up: Some((Charset::Known(claim), claimed)),
+    })
 }
 
 /// A 7-bit charset is named, the bytes are 8-bit.
@@ -159,20 +282,11 @@ fn decode_seven_bit_label(bytes: &[u8], claimed: Legacy) -> Text<'_> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return mislabelled(text, claimed.name(), "utf-8", 0.95);
     }
-    if claimed != Legacy::Iso2022Jp || legacy::has_iso_2022_jp_escape(bytes) {
-        return Text {
-            text: claimed.decode(bytes).into(),
-            repair: Some((repair::CHARSET_INVALID_BYTES, format!("8-bit bytes in {}", claimed.name()), 0.5)),
-        };
+    if claimed == Legacy::Iso2022Jp && legacy::has_iso_2022_jp_escape(bytes) {
+        let detail = format!("8-bit bytes in {}", claimed.name());
+        return Text::repaired(claimed.decode(bytes), repair::CHARSET_INVALID_BYTES, detail, 0.5);
     }
-    let clean = |e: &'static Encoding| e.decode_without_bom_handling_and_without_replacement(bytes).map(|t| (e, t));
-    match [SHIFT_JIS, EUC_JP].into_iter().find_map(clean) {
-        Some((encoding, text)) => mislabelled(text, claimed.name(), encoding.name(), 0.8),
-        None => {
-            let encoding = guess(bytes);
-            mislabelled(encoding.decode_without_bom_handling(bytes).0, claimed.name(), encoding.name(), 0.5)
-        }
-    }
+    choose(bytes).text(bytes, repair::CHARSET_MISLABELLED, &format!("{} is named, the bytes are 8-bit", claimed.name()))
 }
 
 fn strip_bom(bytes: &[u8]) -> &[u8] {
@@ -236,76 +350,53 @@ fn decode_seven_bit(bytes: &[u8], claimed: Label) -> Text<'_> {
     }
 }
 
-fn decode_known<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Text<'a> {
-    let bytes = strip_bom(bytes);
-    let utf8 = std::str::from_utf8(bytes).ok();
-    if encoding == UTF_8 {
-        if let Some(text) = utf8 {
-            return Text::plain(text);
-        }
-        if mostly_utf8(bytes) || is_cut(bytes) {
-            return Text {
-                text: lossy(bytes),
-                repair: Some((repair::CHARSET_INVALID_BYTES, "some bytes are not utf-8".to_owned(), 0.8)),
-            };
-        }
-        let guessed = guess(bytes);
-        let (text, _) = guessed.decode_without_bom_handling(bytes);
-        return mislabelled(text, "utf-8", guessed.name(), 0.7);
-    }
-    let clean = encoding.decode_without_bom_handling_and_without_replacement(bytes);
-    if let Some(text) = utf8 {
-        let sequences = bytes.iter().filter(|b| **b >= 0xc0).count();
-        let long = bytes.iter().any(|b| *b >= 0xe0);
-        if clean.is_none() || encoding.is_single_byte() || sequences > 2 || (long && sequences > 1) {
-            return mislabelled(text, encoding.name(), "utf-8", if sequences > 2 { 0.95 } else { 0.7 });
-        }
-    }
-    if let Some(text) = clean {
+fn decode_utf8(bytes: &[u8]) -> Text<'_> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
         return Text::plain(text);
     }
-    let (text, _) = encoding.decode_without_bom_handling(bytes);
-    if !encoding.is_single_byte() {
-        let guessed = guess(bytes);
-        if guessed != encoding && !(guessed == GBK && encoding == GB18030) {
-            let (other, _) = guessed.decode_without_bom_handling(bytes);
-            let (lost, lost_other) = (replacements(&text), replacements(&other));
-            if lost_other * 4 < lost && (guessed != WINDOWS_1252 || lost * 4 > text.chars().count()) {
-                return mislabelled(other, encoding.name(), guessed.name(), 0.6);
-            }
-        }
+    if let Some(text) = mend::surrogates(bytes) {
+        return invalid(text, "utf-8 but surrogates of utf-16 (CESU-8)", 0.9);
     }
-    Text { text, repair: Some((repair::CHARSET_INVALID_BYTES, format!("some bytes are not {}", encoding.name()), 0.8)) }
-}
-
-fn replacements(text: &str) -> usize {
-    text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count()
-}
-
-/// UTF-8 in which few sequences are broken (a text cut in the middle of a letter, a stray byte).
-fn mostly_utf8(bytes: &[u8]) -> bool {
-    let (mut good, mut bad) = (0usize, 0usize);
-    for chunk in bytes.utf8_chunks() {
-        good += chunk.valid().bytes().filter(|b| *b >= 0xc0).count();
-        bad += usize::from(!chunk.invalid().is_empty());
+    if let Some(text) = mend::mixed_utf8(bytes) {
+        return invalid(text, "utf-8", 0.8);
     }
-    good > bad * 2
+    choose(bytes).text(bytes, repair::CHARSET_MISLABELLED, "utf-8 is named")
 }
 
-/// The only thing wrong is that the last letter is cut. One byte alone is not enough to say so,
-/// unless it begins a letter of four bytes: `\xE9` at the end is an é of Latin 1.
-fn is_cut(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_err_and(|e| {
-        let rest = bytes.after(e.valid_up_to());
-        e.error_len().is_none() && (rest.len() > 1 || rest.first().is_some_and(|b| *b >= 0xf0))
-    })
+/// Whether valid UTF-8 holds so many letters that it is no accident.
+fn has_letters_of_utf8(bytes: &[u8]) -> bool {
+    let sequences = bytes.iter().filter(|b| **b >= 0xc0).count();
+    sequences > 2 || (sequences > 1 && bytes.iter().any(|b| *b >= 0xe0))
+}
+
+fn decode_known<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Text<'a> {
+    let clean = encoding.decode_without_bom_handling_and_without_replacement(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && (clean.is_none() || encoding.is_single_byte() || has_letters_of_utf8(bytes))
+    {
+        return mislabelled(text, encoding.name(), "utf-8", if has_letters_of_utf8(bytes) { 0.95 } else { 0.7 });
+    }
+    if let Some(choice) = challenge(bytes, encoding) {
+        return choice.text(bytes, repair::CHARSET_MISLABELLED, &format!("{} is named", encoding.name()));
+    }
+    let Some(text) = clean else { return invalid(encoding.decode_without_bom_handling(bytes).0, encoding.name(), 0.8) };
+    if encoding == WINDOWS_1258 {
+        return Text::plain(mend::composed(&text));
+    }
+    if encoding == ISO_8859_8
+        && let Some(turned) = mend::from_visual_order(&text)
+    {
+        let detail = "Hebrew in visual order; turned into the order of reading".to_owned();
+        return Text::repaired(turned, repair::CHARSET_VISUAL_ORDER, detail, 0.8);
+    }
+    Text::plain(text)
 }
 
 fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     UTF_8.decode_without_bom_handling(bytes).0
 }
 
-/// The most likely charset of bytes that are not valid UTF-8.
+/// What the detector takes bytes for that are not valid UTF-8.
 fn guess(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(bytes.before(DETECT_BYTES), true);

@@ -3,8 +3,9 @@
 //! # Failure
 //! None: what can't be decoded is U+FFFD. Linear time.
 
+use super::charset_pages::{self as pages, Page};
 use super::span::Span;
-use encoding_rs::{EUC_JP, EUC_KR, GB18030};
+use encoding_rs::{EUC_JP, EUC_KR, Encoding, GB18030, ISO_8859_7, WINDOWS_1252};
 
 /// A charset of mail that no browser reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +17,28 @@ pub(super) enum Legacy {
     Iso2022Kr,
     Iso2022Cn,
     Hz,
-    Cp437,
-    Cp850,
-    Cp852,
+    /// Seven bits in which brackets and braces are letters (DIN 66003 and its like).
+    Ia5(National),
+    Page(&'static Page),
+}
+
+/// The countries whose seven bits occur.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum National {
+    German,
+    Swedish,
+    Norwegian,
+}
+
+impl National {
+    /// The signs that are letters, and the letters.
+    const fn letters(self) -> (&'static str, &'static str) {
+        match self {
+            National::German => ("[\\]{|}~", "ÄÖÜäöüß"),
+            National::Swedish => ("@[\\]^`{|}~", "ÉÄÖÅÜéäöåü"),
+            National::Norwegian => ("[\\]{|}", "ÆØÅæøå"),
+        }
+    }
 }
 
 /// By its name in lower case.
@@ -34,25 +54,16 @@ pub(super) fn by_name(name: &[u8]) -> Option<Legacy> {
         b"iso-2022-kr" | b"csiso2022kr" | b"iso2022kr" => Legacy::Iso2022Kr,
         b"iso-2022-cn" | b"iso-2022-cn-ext" | b"iso2022cn" => Legacy::Iso2022Cn,
         b"hz-gb-2312" | b"hz" | b"hzgb" => Legacy::Hz,
-        b"cp437" | b"ibm437" | b"437" | b"cp-437" | b"cspc8codepage437" | b"ibm-437" => Legacy::Cp437,
-        b"cp850"
-        | b"ibm850"
-        | b"850"
-        | b"cp-850"
-        | b"cp858"
-        | b"ibm00858"
-        | b"ccsid00858"
-        | b"cspc850multilingual"
-        | b"ibm-850"
-        | b"dos-850" => Legacy::Cp850,
-        b"cp852" | b"ibm852" | b"852" | b"cp-852" | b"cspcp852" | b"ibm-852" => Legacy::Cp852,
-        _ => return None,
+        b"x-ia5-german" | b"din_66003" | b"iso646-de" | b"x-cp20106" => Legacy::Ia5(National::German),
+        b"x-ia5-swedish" | b"sen_850200_b" | b"iso646-se" | b"x-cp20107" => Legacy::Ia5(National::Swedish),
+        b"x-ia5-norwegian" | b"ns_4551-1" | b"iso646-no" | b"x-cp20108" => Legacy::Ia5(National::Norwegian),
+        _ => return pages::by_name(name).map(Legacy::Page),
     })
 }
 
 impl Legacy {
     /// The usual name.
-    pub(super) const fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Legacy::Utf7 => "utf-7",
             Legacy::ImapUtf7 => "utf-7-imap",
@@ -61,9 +72,10 @@ impl Legacy {
             Legacy::Iso2022Kr => "iso-2022-kr",
             Legacy::Iso2022Cn => "iso-2022-cn",
             Legacy::Hz => "hz-gb-2312",
-            Legacy::Cp437 => "ibm437",
-            Legacy::Cp850 => "ibm850",
-            Legacy::Cp852 => "ibm852",
+            Legacy::Ia5(National::German) => "x-ia5-german",
+            Legacy::Ia5(National::Swedish) => "x-ia5-swedish",
+            Legacy::Ia5(National::Norwegian) => "x-ia5-norwegian",
+            Legacy::Page(page) => page.name(),
         }
     }
 
@@ -78,6 +90,7 @@ impl Legacy {
                 | Legacy::Iso2022Cn
                 | Legacy::Hz
                 | Legacy::Utf32
+                | Legacy::Ia5(_)
         )
     }
 
@@ -91,9 +104,8 @@ impl Legacy {
             Legacy::Iso2022Kr => shifted(bytes, EUC_KR),
             Legacy::Iso2022Cn => shifted(bytes, GB18030),
             Legacy::Hz => hz(bytes),
-            Legacy::Cp437 => code_page(bytes, CP437),
-            Legacy::Cp850 => code_page(bytes, CP850),
-            Legacy::Cp852 => code_page(bytes, CP852),
+            Legacy::Ia5(country) => national(bytes, country),
+            Legacy::Page(page) => page.decode(bytes),
         }
     }
 }
@@ -104,7 +116,7 @@ pub(super) fn has_iso_2022_jp_escape(bytes: &[u8]) -> bool {
         .any(|i| matches!(bytes.span(i + 1, i + 3), b"$B" | b"$@" | b"$(") || matches!(bytes.span(i + 1, i + 3), b"(I" | b"(J"))
 }
 
-/// ISO-2022-JP with its extensions, by turning it into EUC-JP, which has a place for all its sets.
+/// ISO-2022-JP with its extensions, by turning each run into the EUC of its set.
 fn iso_2022_jp(bytes: &[u8]) -> String {
     #[derive(Clone, Copy, PartialEq)]
     enum Set {
@@ -112,9 +124,14 @@ fn iso_2022_jp(bytes: &[u8]) -> String {
         Kanji,
         Supplement,
         Kana,
+        Chinese,
+        Korean,
     }
+    let mut out = String::with_capacity(bytes.len());
     let mut euc = Vec::with_capacity(bytes.len());
+    let mut of: &'static Encoding = EUC_JP; // whose EUC is gathered
     let mut set = Set::Ascii;
+    let mut upper: &'static Encoding = WINDOWS_1252; // what ESC N takes a letter from
     let mut shifted_out = false;
     let mut rest = bytes;
     while let Some((&byte, after)) = rest.split_first() {
@@ -122,14 +139,34 @@ fn iso_2022_jp(bytes: &[u8]) -> String {
             let (next, length) = match after {
                 [b'(', b'B' | b'J' | b'H', ..] => (Set::Ascii, 2),
                 [b'(', b'I', ..] => (Set::Kana, 2),
-                [b'$', b'B' | b'@' | b'A', ..] => (Set::Kanji, 2),
+                [b'$', b'B' | b'@', ..] => (Set::Kanji, 2),
+                [b'$', b'A', ..] => (Set::Chinese, 2),
+                [b'$', b'(', b'C', ..] => (Set::Korean, 3),
                 [b'$', b'(', b'D', ..] => (Set::Supplement, 3),
                 [b'$', b'(', b'B' | b'@' | b'O' | b'P' | b'Q', ..] => (Set::Kanji, 3),
                 [b'&', b'@', ..] => (set, 2),
+                [b'.', b'A' | b'F', ..] => {
+                    upper = if after.starts_with(b".F") { ISO_8859_7 } else { WINDOWS_1252 };
+                    (set, 2)
+                }
+                [b'N', letter @ 0x20..=0x7f, ..] => {
+                    flush(&mut out, &mut euc, of);
+                    out.push_str(&upper.decode_without_bom_handling(&[*letter | 0x80]).0);
+                    (set, 2)
+                }
                 [b'(' | b'$' | b')' | b'*' | b'.', _, ..] => (Set::Ascii, 2),
                 _ => (set, 0),
             };
             set = next;
+            let needs = match set {
+                Set::Chinese => GB18030,
+                Set::Korean => EUC_KR,
+                _ => EUC_JP,
+            };
+            if needs != of {
+                flush(&mut out, &mut euc, of);
+                of = needs;
+            }
             rest = after.after(length);
             continue;
         }
@@ -144,7 +181,7 @@ fn iso_2022_jp(bytes: &[u8]) -> String {
                 euc.push(byte);
             }
             0x21..=0x7e if set == Set::Kana || shifted_out => euc.extend_from_slice(&[0x8e, byte | 0x80]),
-            0x21..=0x7e if set == Set::Kanji || set == Set::Supplement => match after.first() {
+            0x21..=0x7e if set != Set::Ascii => match after.first() {
                 Some(&low @ 0x21..=0x7e) => {
                     if set == Set::Supplement {
                         euc.push(0x8f);
@@ -159,7 +196,28 @@ fn iso_2022_jp(bytes: &[u8]) -> String {
             _ => euc.push(byte),
         }
     }
-    EUC_JP.decode_without_bom_handling(&euc).0.into_owned()
+    flush(&mut out, &mut euc, of);
+    out
+}
+
+fn flush(out: &mut String, euc: &mut Vec<u8>, of: &'static Encoding) {
+    out.push_str(&of.decode_without_bom_handling(euc).0);
+    euc.clear();
+}
+
+/// A sign beside a letter is a letter; `{` alone is a brace.
+fn national(bytes: &[u8], country: National) -> String {
+    let (signs, letters) = country.letters();
+    let text: Vec<char> = bytes.iter().map(|b| if b.is_ascii() { char::from(*b) } else { char::REPLACEMENT_CHARACTER }).collect();
+    let stands_for = |c: char| signs.chars().position(|s| s == c).and_then(|i| letters.chars().nth(i));
+    let is_letter = |c: Option<&char>| c.is_some_and(|c| c.is_ascii_alphabetic() || stands_for(*c).is_some());
+    (0..text.len())
+        .filter_map(|i| {
+            let c = *text.get(i)?;
+            let beside = is_letter(i.checked_sub(1).and_then(|i| text.get(i))) || is_letter(text.get(i + 1));
+            Some(stands_for(c).filter(|_| beside).unwrap_or(c))
+        })
+        .collect()
 }
 
 /// ISO-2022-KR and -CN: SO switches to the two-byte set, SI back.
@@ -269,34 +327,14 @@ fn utf32(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn code_page(bytes: &[u8], upper: &str) -> String {
-    let upper: Vec<char> = upper.chars().collect();
-    bytes
-        .iter()
-        .map(|b| match b {
-            0..=0x7f => char::from(*b),
-            _ => upper.get(usize::from(b - 0x80)).copied().unwrap_or(char::REPLACEMENT_CHARACTER),
-        })
-        .collect()
-}
-
-// The upper halves, 0x80 to 0xFF, in order (Unicode consortium, VENDORS/MICSFT/PC).
-const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
-const CP850: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}";
-const CP852: &str = "ÇüéâäůćçłëŐőîŹÄĆÉĹĺôöĽľŚśÖÜŤťŁ×čáíóúĄąŽžĘę¬źČş«»░▒▓│┤ÁÂĚŞ╣║╗╝Żż┐└┴┬├─┼Ăă╚╔╩╦╠═╬¤đĐĎËďŇÍÎě┘┌█▄ŢŮ▀ÓßÔŃńňŠšŔÚŕŰýÝţ´\u{ad}˝˛ˇ˘§÷¸°¨˙űŘř■\u{a0}";
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn code_pages_are_whole() {
-        for page in [CP437, CP850, CP852] {
-            assert_eq!(page.chars().count(), 128);
-        }
-        assert_eq!(Legacy::Cp850.decode(b"f\x81r Gr\x94\xe1e"), "für Größe");
-        assert_eq!(Legacy::Cp437.decode(b"\xe1\x84"), "ßä");
-        assert_eq!(Legacy::Cp852.decode(b"\xe7\xfd"), "šř");
+    fn braces_are_letters_where_they_stand_in_words() {
+        assert_eq!(Legacy::Ia5(National::German).decode(b"Gr|~e { } ]bung"), "Größe { } Übung");
+        assert_eq!(Legacy::Ia5(National::Swedish).decode(b"R{ksm|rg}s"), "Räksmörgås");
     }
 
     #[test]
@@ -309,6 +347,7 @@ mod tests {
     fn seven_bit_east_asian_charsets() {
         assert_eq!(Legacy::Iso2022Jp.decode(b"\x1b$B4A;z\x1b(B ok"), "漢字 ok");
         assert_eq!(Legacy::Iso2022Jp.decode(b"\x1b(I1\x1b(B"), "ｱ");
+        assert_eq!(Legacy::Iso2022Jp.decode(b"\x1b$AVP9z\x1b$(CGQ19\x1b.A\x1bNi\x1b(B"), "中国한국é");
         assert_eq!(Legacy::Iso2022Kr.decode(b"\x1b$)C\x0e0!\x0f a"), "가 a");
         assert_eq!(Legacy::Hz.decode(b"~{VPND~} ~~"), "中文 ~");
     }

@@ -1,6 +1,6 @@
 //! Encoded-words (RFC 2047) in field values, read as they were meant.
 //!
-//! Adjacent words of one charset and encoding are decoded jointly, because senders cut letters in
+//! Adjacent words of one charset are decoded jointly, because senders cut letters in
 //! half. Words glued to text or to each other, blanks inside, a missing end, words within quoted
 //! strings and raw 8-bit text between them are all read.
 //!
@@ -58,6 +58,18 @@ pub(super) fn decode(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &m
     if memmem::find(value, b"=?").is_none() {
         return literal(value, hint, place, repairs).into_owned();
     }
+    let out = decode_once(value, hint, place, repairs);
+    // A relay that met an encoded-word and encoded it: all of the value is words, and so is what they say.
+    let (outer, inner) = (value.trim_ascii(), out.trim());
+    let all = |v: &[u8]| v.starts_with(b"=?") && v.ends_with(b"?=");
+    if all(outer) && all(inner.as_bytes()) && outer.len() > inner.len() {
+        repairs.note(repair::ENCODED_WORD_MALFORMED, place, "an encoded-word within an encoded-word", 0.8);
+        return decode_once(inner.as_bytes(), hint, place, repairs);
+    }
+    out
+}
+
+fn decode_once(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> String {
     let mut out = String::with_capacity(value.len());
     for run in runs(value, place, repairs) {
         match run {
@@ -98,7 +110,7 @@ fn runs<'a>(value: &'a [u8], place: &str, repairs: &mut Repairs) -> Vec<Run<'a>>
     let mut ending = Ahead::new(value, b"?=");
     let mut at = 0; // everything before is in `out`
     let mut from = 0; // where to look for the next opening
-    let mut joined: Option<(&'a [u8], bool, Vec<u8>)> = None; // the run of words being joined
+    let mut joined: Option<(&'a [u8], Vec<u8>)> = None; // the run of words being joined
     while let Some(start) = opening.next(from) {
         let Some(word) = word_at(value, start, &mut opening, &mut ending) else {
             from = start + 2;
@@ -110,7 +122,7 @@ fn runs<'a>(value: &'a [u8], place: &str, repairs: &mut Repairs) -> Vec<Run<'a>>
         let between = value.span(at, start);
         let blank = between.trim_ascii().is_empty();
         match &mut joined {
-            Some((charset, base64, content)) if blank && charset.eq_ignore_ascii_case(word.charset) && *base64 == word.base64 => {
+            Some((charset, content)) if blank && charset.eq_ignore_ascii_case(word.charset) => {
                 append(content, &word);
             }
             _ => {
@@ -122,7 +134,7 @@ fn runs<'a>(value: &'a [u8], place: &str, repairs: &mut Repairs) -> Vec<Run<'a>>
                 }
                 let mut content = Vec::with_capacity(word.content.len());
                 append(&mut content, &word);
-                joined = Some((word.charset, word.base64, content));
+                joined = Some((word.charset, content));
             }
         }
         at = word.end;
@@ -156,8 +168,8 @@ fn append(bytes: &mut Vec<u8>, word: &Word<'_>) {
     }
 }
 
-fn finish<'a>(out: &mut Vec<Run<'a>>, joined: &mut Option<(&'a [u8], bool, Vec<u8>)>) {
-    if let Some((charset, _, bytes)) = joined.take() {
+fn finish<'a>(out: &mut Vec<Run<'a>>, joined: &mut Option<(&'a [u8], Vec<u8>)>) {
+    if let Some((charset, bytes)) = joined.take() {
         out.push(Run::Encoded { charset, bytes });
     }
 }
@@ -168,7 +180,7 @@ fn word_at<'a>(value: &'a [u8], start: usize, opening: &mut Ahead<'_>, ending: &
     // Charset names are short; a cap keeps the search for the question mark linear.
     let name_end = head.before(64).iter().position(|b| *b == b'?')?;
     let charset = head.before(name_end);
-    if charset.is_empty() || !charset.iter().all(|b| b.is_ascii_graphic() || *b == b' ') {
+    if !charset.iter().all(|b| b.is_ascii_graphic() || *b == b' ') {
         return None;
     }
     let after = head.after(name_end + 1);
@@ -267,6 +279,7 @@ mod tests {
         // "é" cut in half, in both encodings.
         assert_eq!(read("=?UTF-8?Q?caf=C3?= =?utf-8?Q?=A9?="), "café");
         assert_eq!(read("=?UTF-8?B?Y2Fmww==?= =?UTF-8?B?qQ==?="), "café");
+        assert_eq!(read("=?UTF-8?B?Y2Fmww==?= =?UTF-8?Q?=A9?="), "café");
     }
 
     #[test]
@@ -282,6 +295,12 @@ mod tests {
         assert_eq!(read("=?utf-8?Q?cut=C3=A9"), "cuté");
         assert_eq!(read("=?utf-8?Q?a =?utf-8?Q?b?="), "ab");
         assert_eq!(read("=?utf-8?Q??= x"), " x");
+    }
+
+    #[test]
+    fn a_word_within_a_word_is_read() {
+        assert_eq!(read("=?us-ascii?Q?=3D=3Futf-8=3FQ=3Fcaf=3DC3=3DA9=3F=3D?="), "café");
+        assert_eq!(read("see =?us-ascii?Q?=3D=3Futf-8=3FQ=3Fa=3F=3D?="), "see =?utf-8?Q?a?=");
     }
 
     #[test]

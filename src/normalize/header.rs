@@ -75,6 +75,17 @@ impl<'a> Fields<'a> {
         if first.trim_ascii().is_empty() { named.find(|v| !v.trim_ascii().is_empty()).or(Some(first)) } else { Some(first) }
     }
 
+    /// The Content-Type. Of several, a multipart that names its boundary: relays add text/plain to what they
+    /// did not understand.
+    pub(super) fn content_type(&self) -> Option<&'a [u8]> {
+        let multipart = |v: &&[u8]| {
+            let lower = v.before(1024).to_ascii_lowercase();
+            lower.trim_ascii_start().starts_with(b"multipart/") && memchr::memmem::find(&lower, b"boundary").is_some()
+        };
+        let first = self.get("Content-Type")?;
+        if multipart(&first) { Some(first) } else { self.all("Content-Type").find(multipart).or(Some(first)) }
+    }
+
     /// Every field of this name.
     pub(super) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'a [u8]> + 's {
         self.list.iter().filter(move |f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value)
@@ -145,7 +156,8 @@ fn is_known(name: &[u8]) -> bool {
 fn split_name(line: &[u8]) -> Option<(&str, usize)> {
     let colon = memchr(b':', line.before(256))?;
     let name = line.before(colon).trim_ascii_end();
-    if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+    // `<p>Note: …` and `{"a": …` begin a body.
+    if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) || matches!(name.first(), Some(b'<' | b'"' | b'{')) {
         return None;
     }
     // `http://…` at the start of a body is no field.
@@ -190,6 +202,7 @@ pub(super) fn read<'a>(
     let mut open: Option<(&'a str, usize)> = None; // the field being read: name, where its value begins
     let mut value_end = at;
     let mut field_ahead = 0; // a field is known to begin here
+    let mut went_on = false; // once behind a blank line
     loop {
         let line_start = at;
         if line_start >= raw.len() {
@@ -204,6 +217,12 @@ pub(super) fn read<'a>(
         if line.trim_ascii().is_empty() {
             if !line.is_empty() && open.is_some() && continues(raw, next, ends) {
                 continue; // a folded line of blanks only
+            }
+            let before = list.iter().map(|f| f.name).chain(open.map(|o| o.0));
+            if top && !went_on && header_goes_on(raw, next, ends, before) {
+                went_on = true;
+                repairs.note(repair::HEADER_BLANK_LINE, place, "a blank line within the header was skipped", 0.7);
+                continue;
             }
             break;
         }
@@ -266,7 +285,33 @@ fn close<'a>(
         repairs.note(repair::HEADER_TOO_MANY, place, format!("only the first {fields_max} fields are read"), 1.0);
         return;
     }
-    list.push(Field { name, value: raw.span(value_start, value_end) });
+    let value = raw.span(value_start, value_end);
+    if memchr(0, value).is_some() {
+        repairs.note(repair::HEADER_NUL, &format!("header {name}"), "NUL bytes were dropped", 1.0);
+    }
+    list.push(Field { name, value });
+}
+
+/// Whether a header goes on behind a blank line that came too early: all lines up to the next one are
+/// fields, of those that every mail knows and this one lacks so far.
+fn header_goes_on<'a>(raw: &'a [u8], mut at: usize, ends: LineEnds, before: impl Iterator<Item = &'a str>) -> bool {
+    let before: Vec<&str> = before.collect();
+    let mut found = 0;
+    for n in 0..LOOK_AHEAD_LINES {
+        let (line, next) = ends.line(raw, at);
+        if line.trim_ascii().is_empty() {
+            return found > 1 && n > 0;
+        }
+        at = next;
+        if matches!(line.first(), Some(b' ' | b'\t')) && n > 0 {
+            continue;
+        }
+        match split_name(line) {
+            Some((name, _)) if is_known(name.as_bytes()) && !before.iter().any(|b| b.eq_ignore_ascii_case(name)) => found += 1,
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// Whether the line at `at` goes on with the header: a field or a continuation.
@@ -329,6 +374,10 @@ fn skip_before_first_field(raw: &[u8], ends: LineEnds, repairs: &mut Repairs) ->
         }
     }
     let (line, next) = ends.line(raw, at);
+    if let Some(blanks) = indented_field(line).filter(|b| *b > 0) {
+        repairs.note(repair::HEADER_INDENTED, "mail", "the first field begins with a blank", 0.9);
+        return at + blanks;
+    }
     if (line.starts_with(b"From ") || line.starts_with(b">From ")) && split_name(line).is_none() {
         repairs.note(repair::HEADER_MBOX_LINE, "mail", "an mbox line before the first field was skipped", 1.0);
         at = next;
@@ -354,7 +403,10 @@ pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
                     while matches!(out.last(), Some(b' ' | b'\t')) {
                         out.pop();
                     }
-                    out.push(b' ');
+                    // A line cut by bytes goes on within a letter.
+                    if !(matches!(byte, 0x80..=0xbf) && ends_within_a_letter(&out)) {
+                        out.push(b' ');
+                    }
                     broke = false;
                 }
                 out.push(byte);
@@ -362,6 +414,18 @@ pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Whether bytes end with the beginning of a letter in UTF-8.
+fn ends_within_a_letter(bytes: &[u8]) -> bool {
+    let behind = bytes.iter().rev().take(3).take_while(|b| matches!(b, 0x80..=0xbf)).count();
+    let wants = match bytes.iter().rev().nth(behind) {
+        Some(0xc2..=0xdf) => 1,
+        Some(0xe0..=0xef) => 2,
+        Some(0xf0..=0xf4) => 3,
+        _ => 0,
+    };
+    behind < wants
 }
 
 #[cfg(test)]
@@ -417,6 +481,34 @@ mod tests {
             let (list, body, codes) = fields(raw.as_bytes());
             assert_eq!((names(&list), body.as_str(), codes.len()), (vec!["From"], "x", 1), "{raw:?}");
         }
+    }
+
+    #[test]
+    fn a_blank_line_too_early_does_not_end_the_header() {
+        let (list, body, codes) =
+            fields(b"From: a@b.example\nSubject: x\n\nMIME-Version: 1.0\nContent-Type: text/plain;\n charset=utf-8\n\nbody");
+        assert_eq!((names(&list).len(), body.as_str()), (4, "body"));
+        assert_eq!(codes, [repair::HEADER_BLANK_LINE]);
+        // A body of lines with colons: what the header has, what no mail knows, one line alone.
+        for body in ["Subject: y\nDate: z\n\nx", "To do: a\nDate: b\n\nx", "Date: tomorrow\n\nx", "Date: a\nTo: b\nand more\n\nx"]
+        {
+            let (list, read, codes) = fields(format!("From: a@b.example\nSubject: x\n\n{body}").as_bytes());
+            assert_eq!((list.len(), read.as_str(), codes.len()), (2, body, 0));
+        }
+    }
+
+    #[test]
+    fn a_letter_cut_by_a_fold_is_one_letter() {
+        assert_eq!(unfold(b"caf\xc3\n \xa9 bar\n baz").as_ref(), "caf\u{e9} bar baz".as_bytes());
+        assert_eq!(unfold(b"caf\xe9\n \xa9").as_ref(), b"caf\xe9\xa9");
+        assert_eq!(unfold(b"ab\n cd").as_ref(), b"ab cd");
+    }
+
+    #[test]
+    fn of_two_content_types_the_multipart_counts() {
+        let raw = b"Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n\n";
+        let read = read(raw, 0, LineEnds::Lf, 100, "mail", &|_| false, &mut Repairs::default());
+        assert_eq!(read.content_type(), Some(b" multipart/mixed; boundary=b".as_slice()));
     }
 
     #[test]

@@ -20,9 +20,14 @@ mod address;
 mod attachment;
 mod body;
 mod charset;
+mod charset_label;
 mod charset_legacy;
+mod charset_mend;
+mod charset_pages;
+mod charset_score;
 mod client;
 mod date;
+mod date_words;
 mod encoded_word;
 mod header;
 mod html;
@@ -53,6 +58,9 @@ pub use sanitize::{ELEMENTS, GENERIC_ATTRIBUTES, sanitize};
 
 /// The version of the reader, stored with each message: raise it with every change of what is read.
 pub const READER_VERSION: i32 = 1;
+
+/// Received fields looked at for a time: loops are broken by relays before they have as many.
+const RECEIVED_MAX: usize = 100;
 
 /// Reads a mail. Total: any bytes give a mail. Time and memory are linear in the size.
 #[must_use]
@@ -123,7 +131,7 @@ fn read_fields(tree: &Tree<'_>, hint: Option<&[u8]>, limits: &Limits, mail: &mut
         let value = encoded_word::decode(&header::unfold(field.value), hint, &place, repairs);
         mail.headers.push(Header { name: field.name.to_owned(), value });
     }
-    for name in ["From", "Subject", "Date", "Message-ID"] {
+    for name in ["From", "Subject", "Date", "Message-ID", "Content-Type"] {
         if fields.all(name).count() > 1 {
             repairs.note(repair::HEADER_REPEATED, &format!("header {name}"), "the first one with a value counts", 0.7);
         }
@@ -140,7 +148,9 @@ fn read_fields(tree: &Tree<'_>, hint: Option<&[u8]>, limits: &Limits, mail: &mut
     mail.reply_to = people("Reply-To");
     mail.sender = first_person(people("Sender"));
     mail.from = first_person(people("From"));
-    if mail.from.as_ref().is_none_or(|p| p.address.is_empty()) {
+    // A user of the sender's machine or an X.500 name can't be answered; the envelope's address can.
+    let daemon = |a: &str| ["mailer-daemon", "postmaster"].iter().any(|d| a.eq_ignore_ascii_case(d));
+    if mail.from.as_ref().is_none_or(|p| !p.address.contains('@') && !daemon(&p.address)) {
         let found =
             ["Sender", "X-Sender", "Reply-To", "Return-Path"].into_iter().find_map(|n| first_person(people(n)).map(|p| (n, p)));
         if let Some((name, person)) = found.filter(|(_, p)| p.address.contains('@')) {
@@ -163,16 +173,24 @@ fn first_person(people: Vec<Person>) -> Option<Person> {
     people.into_iter().nth(at)
 }
 
+/// The first Date that can be read; without one the time at which the nearest relay received the mail.
 fn read_date(mail: &mut NormalizedMail, repairs: &mut Repairs) {
-    let Some(value) = mail.headers_named("Date").find(|v| !v.trim().is_empty()).map(str::to_owned) else { return };
-    match date::read(&value) {
-        Some(date) => {
-            if !date.standard {
-                repairs.note(repair::DATE_NONSTANDARD, "header Date", "read as meant", 0.8);
-            }
-            mail.date = Some(date.rfc3339);
+    let dates = || mail.headers_named("Date").filter(|v| !v.trim().is_empty());
+    let (given, found) = (dates().next().is_some(), dates().find_map(date::read));
+    if let Some(date) = found {
+        if !date.standard {
+            repairs.note(repair::DATE_NONSTANDARD, "header Date", "read as meant", 0.8);
         }
-        None => repairs.note(repair::DATE_UNREADABLE, "header Date", "no date could be read", 1.0),
+        mail.date = Some(date.rfc3339);
+        return;
+    }
+    if given {
+        repairs.note(repair::DATE_UNREADABLE, "header Date", "no date could be read", 1.0);
+    }
+    let received = mail.headers_named("Received").take(RECEIVED_MAX).find_map(|v| date::read(v.rsplit_once(';')?.1));
+    if let Some(date) = received {
+        repairs.note(repair::DATE_FROM_RECEIVED, "header Date", "the time at which a relay received the mail was taken", 0.7);
+        mail.date = Some(date.rfc3339);
     }
 }
 

@@ -433,7 +433,7 @@ fn is_attribution(joined: &str, next_is_quoted: bool) -> bool {
 fn has_weekday_or_month(lower: &str) -> bool {
     lower.split(|c: char| !c.is_alphabetic()).filter(|w| w.chars().count() >= 3).any(|w| {
         matches!(w, "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun" | "yesterday" | "today")
-            || super::date::month(w).is_some()
+            || super::date_words::month_in_prose(w).is_some()
     })
 }
 

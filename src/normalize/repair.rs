@@ -33,6 +33,8 @@ codes! {
     HEADER_INDENTED = "header.indented";
     /// The blank line between header and body was missing.
     HEADER_NO_BLANK_LINE = "header.no-blank-line";
+    /// A blank line within the header; the fields behind it were read.
+    HEADER_BLANK_LINE = "header.blank-line-early";
     /// More fields than are read; the rest was left out.
     HEADER_TOO_MANY = "header.too-many";
     /// NUL bytes in a field were dropped.
@@ -53,6 +55,10 @@ codes! {
     CHARSET_UNKNOWN = "charset.unknown";
     /// Some bytes are not of the charset; they show as replacement characters.
     CHARSET_INVALID_BYTES = "charset.invalid-bytes";
+    /// The text had been encoded twice; it was decoded twice.
+    CHARSET_DOUBLE_ENCODED = "charset.double-encoded";
+    /// Hebrew in visual order was turned into the order of reading.
+    CHARSET_VISUAL_ORDER = "charset.visual-order";
     /// NUL bytes in a text were dropped.
     TEXT_NUL = "text.nul";
     /// The transfer encoding is none that exists; the bytes were taken as they are.
@@ -83,6 +89,8 @@ codes! {
     DATE_UNREADABLE = "date.unreadable";
     /// A date of an obsolete or foreign form was read as meant.
     DATE_NONSTANDARD = "date.nonstandard";
+    /// No usable Date; the time at which a relay received the mail was taken.
+    DATE_FROM_RECEIVED = "date.from-received";
     /// An address list was malformed and was read as meant.
     ADDRESS_MALFORMED = "address.malformed";
     /// No From; the sender was taken from another field.

@@ -188,7 +188,7 @@ impl<'a> Walk<'a, '_> {
 
     fn content_type(&mut self, fields: &Fields<'a>, in_digest: bool, place: &str) -> (Parameterised, bool) {
         let default = if in_digest { "message/rfc822" } else { "text/plain" };
-        let Some(value) = fields.get("Content-Type") else {
+        let Some(value) = fields.content_type() else {
             return (Parameterised { value: default.to_owned(), parameters: Vec::new() }, false);
         };
         let mut read = parameter::read(&header::unfold(value), None, place, self.repairs);

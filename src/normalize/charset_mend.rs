@@ -1,0 +1,239 @@
+//! Letters that were broken before the mail was sent: encoded twice, in two charsets, in surrogates, in
+//! pieces, or from right to left.
+//!
+//! # Failure
+//! None: what is not surely broken is left as it is. Linear time.
+
+use super::span::Span;
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1251, WINDOWS_1252};
+use std::borrow::Cow;
+
+/// Fewer letters may be an accident, or a text about broken letters.
+const DOUBLED_MIN: usize = 2;
+
+/// Text that was taken for windows-1252 or windows-1251 and encoded once more: `GrÃ¼ÃŸe`, `РџСЂРё`.
+/// Only where all of it beyond ASCII is so, and within words.
+pub(super) fn undoubled(text: &str) -> Option<String> {
+    let first = text.chars().find(|c| !c.is_ascii())?;
+    let through = match first {
+        '\u{c2}'..='\u{f4}' => WINDOWS_1252,
+        'Р' | 'С' | 'Т' | 'Г' | 'О' | 'в' | 'Ч' => WINDOWS_1251,
+        _ => return None,
+    };
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        bytes.push(byte_of(c, through)?);
+    }
+    let once = String::from_utf8(bytes).ok()?;
+    let mut letters = 0;
+    let mut before = ' ';
+    let mut rest = once.chars().peekable();
+    while let Some(c) = rest.next() {
+        let beside = before.is_alphabetic() || rest.peek().is_some_and(|a| a.is_alphabetic());
+        letters += usize::from(!c.is_ascii() && c.is_alphabetic() && beside);
+        before = c;
+    }
+    let enough = if through == WINDOWS_1251 { DOUBLED_MIN * 2 } else { DOUBLED_MIN };
+    (letters >= enough).then_some(once)
+}
+
+/// The byte a letter was made of. What a charset does not define went through as a control.
+fn byte_of(c: char, through: &'static Encoding) -> Option<u8> {
+    if c.is_ascii() || ('\u{80}'..='\u{9f}').contains(&c) {
+        return u8::try_from(u32::from(c)).ok();
+    }
+    // Latin 1 is windows-1252 but for the controls.
+    if through == WINDOWS_1252 && c <= '\u{ff}' {
+        return u8::try_from(u32::from(c)).ok();
+    }
+    let mut buffer = [0u8; 4];
+    let (bytes, _, unmapped) = through.encode(c.encode_utf8(&mut buffer));
+    match (bytes.as_ref(), unmapped) {
+        ([byte], false) => Some(*byte),
+        _ => None,
+    }
+}
+
+/// UTF-8 in which some bytes are not: a letter that is cut shows as U+FFFD, a single byte as the letter of
+/// windows-1252 it is, and so do lines all of which is so (a footer that a list server adds).
+/// `None`: it is not UTF-8 at all.
+pub(super) fn mixed_utf8(bytes: &[u8]) -> Option<Cow<'static, str>> {
+    let (mut good, mut bad, mut good_beside_bad) = (0usize, 0usize, 0usize);
+    for line in bytes.split_inclusive(|b| *b == b'\n') {
+        let (g, b) = line.utf8_chunks().fold((0, 0), |(g, b), c| {
+            (g + c.valid().bytes().filter(|b| *b >= 0xc0).count(), b + usize::from(!c.invalid().is_empty()))
+        });
+        good += g;
+        bad += b;
+        good_beside_bad += if b > 0 { g } else { 0 };
+    }
+    let apart = good > 1 && good_beside_bad == 0;
+    if !(good > bad * 2 || apart || is_cut(bytes)) {
+        return None;
+    }
+    let mut out = String::with_capacity(bytes.len());
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        at += chunk.valid().len() + chunk.invalid().len();
+        match chunk.invalid() {
+            [] => {}
+            // The first byte of a letter at the end of a line is cut off rather than of Latin 1.
+            [byte] if !(*byte >= 0xc2 && matches!(bytes.after(at).first(), None | Some(b'\r' | b'\n'))) => {
+                out.push_str(&WINDOWS_1252.decode_without_bom_handling(&[*byte]).0);
+            }
+            _ => out.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    Some(out.into())
+}
+
+/// The only thing wrong is that the last letter is cut. One byte alone is not enough to say so,
+/// unless it begins a letter of four bytes: `\xE9` at the end is an é of Latin 1.
+fn is_cut(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|e| {
+        let rest = bytes.after(e.valid_up_to());
+        e.error_len().is_none() && (rest.len() > 1 || rest.first().is_some_and(|b| *b >= 0xf0))
+    })
+}
+
+/// CESU-8: letters beyond the first plane as two surrogates of three bytes each. `None`: there are none.
+pub(super) fn surrogates(bytes: &[u8]) -> Option<String> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    let mut found = false;
+    while let Some((&byte, after)) = rest.split_first() {
+        if let [0xed, a @ 0xa0..=0xaf, b @ 0x80..=0xbf, 0xed, c @ 0xb0..=0xbf, d @ 0x80..=0xbf, behind @ ..] = rest {
+            let bits = |x: &u8, y: &u8| (u32::from(*x) & 0x0f) << 6 | u32::from(*y) & 0x3f;
+            let letter = char::from_u32(0x10000 + (bits(a, b) << 10) + (bits(c, d) & 0x3ff))?;
+            out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = behind;
+            found = true;
+            continue;
+        }
+        out.push(byte);
+        rest = after;
+    }
+    if found { Some(UTF_8.decode_without_bom_handling(&out).0.into_owned()) } else { None }
+}
+
+/// Vowels of Vietnamese, each followed by its forms with grave, hook, tilde, acute and dot below.
+const TONES: &str = "aàảãáạăằẳẵắặâầẩẫấậeèẻẽéẹêềểễếệiìỉĩíịoòỏõóọôồổỗốộơờởỡớợuùủũúụưừửữứựyỳỷỹýỵ";
+
+/// windows-1258 writes the tone behind the vowel; elsewhere the two are one letter.
+pub(super) fn composed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let tone = ['\u{300}', '\u{309}', '\u{303}', '\u{301}', '\u{323}'].iter().position(|t| *t == c);
+        let one = tone.and_then(|tone| with_tone(out.chars().next_back()?, tone));
+        match one {
+            Some(letter) => {
+                out.pop();
+                out.push(letter);
+            }
+            None => out.push(c),
+        }
+    }
+    out
+}
+
+fn with_tone(vowel: char, tone: usize) -> Option<char> {
+    let lower = vowel.to_lowercase().next()?;
+    let at = TONES.chars().step_by(6).position(|v| v == lower)?;
+    let letter = TONES.chars().nth(at * 6 + 1 + tone)?;
+    if lower == vowel { Some(letter) } else { letter.to_uppercase().next() }
+}
+
+/// Hebrew whose lines are written from their end (RFC 1556), in the order of reading. `None`: it is in
+/// that order, or html, whose tags are not turned.
+pub(super) fn from_visual_order(text: &str) -> Option<String> {
+    let (mut logical, mut visual) = (0usize, 0usize);
+    for word in text.split(|c: char| !is_hebrew(c)).filter(|w| w.chars().nth(1).is_some()) {
+        logical += usize::from(word.ends_with(is_final));
+        visual += usize::from(word.starts_with(is_final));
+    }
+    if visual <= logical * 2 || text.contains("</") {
+        return None;
+    }
+    Some(text.split('\n').map(turned).collect::<Vec<_>>().join("\n"))
+}
+
+fn is_hebrew(c: char) -> bool {
+    matches!(c, '\u{5d0}'..='\u{5ea}')
+}
+
+/// The forms that stand at the end of words.
+fn is_final(c: char) -> bool {
+    matches!(c, 'ך' | 'ם' | 'ן' | 'ף' | 'ץ')
+}
+
+/// A line from its end, save numbers and Latin words.
+fn turned(line: &str) -> String {
+    let (line, end) = line.strip_suffix('\r').map_or((line, ""), |l| (l, "\r"));
+    let letters: Vec<char> = line.chars().collect();
+    let mut out = String::with_capacity(line.len());
+    let mut rest: &[char] = &letters;
+    while let Some((&last, before)) = rest.split_last() {
+        if !last.is_ascii_alphanumeric() {
+            out.push(match last {
+                '(' => ')',
+                ')' => '(',
+                '[' => ']',
+                ']' => '[',
+                other => other,
+            });
+            rest = before;
+            continue;
+        }
+        let within = |c: &&char| c.is_ascii_alphanumeric() || matches!(c, '.' | ',' | ':' | '/' | '-' | '@' | '_');
+        let run = rest.iter().rev().take_while(within).count();
+        let (left, word) = rest.split_at(rest.len() - run);
+        let signs = word.iter().take_while(|c| !c.is_ascii_alphanumeric()).count();
+        out.extend(word.iter().skip(signs));
+        out.extend(word.iter().take(signs).rev());
+        rest = left;
+    }
+    out + end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_encoded_twice_is_read_once() {
+        assert_eq!(undoubled("SchÃ¶ne GrÃ¼ÃŸe").as_deref(), Some("Schöne Grüße"));
+        assert_eq!(undoubled("РџСЂРёРІРµС‚").as_deref(), Some("Привет"));
+        for kept in ["Grüße", "it shows Ã¼ for ü", "Ã¼", "a Ã¼ and a Ã¶ alone", "Росси", "Ângela Ção"] {
+            assert_eq!(undoubled(kept), None, "{kept}");
+        }
+    }
+
+    #[test]
+    fn a_stray_byte_is_a_letter_and_a_cut_letter_is_none() {
+        let read = |bytes: &[u8]| mixed_utf8(bytes).map(Cow::into_owned);
+        assert_eq!(read(b"\xc3\xa9t\xc3\xa9 \xc3\xa0 20\xba C").as_deref(), Some("été à 20º C"));
+        assert_eq!(read(b"\xc3\xa9t\xc3\xa9 \xc3\xa0 \xc3").as_deref(), Some("été à \u{fffd}"));
+        assert_eq!(read("één\n".as_bytes()).as_deref(), Some("één\n"));
+        assert_eq!(read(b"\xc3\xa9\xc3\xa9n\nru\xefne co\xf6p\n").as_deref(), Some("één\nruïne coöp\n"));
+        assert_eq!(read(b"R\xe9ponse \xe0"), None);
+    }
+
+    #[test]
+    fn surrogates_are_one_letter() {
+        assert_eq!(surrogates(b"a\xed\xa0\xbd\xed\xb8\x80b").as_deref(), Some("a😀b"));
+        assert_eq!(surrogates(b"abc"), None);
+    }
+
+    #[test]
+    fn tones_join_their_vowels() {
+        assert_eq!(composed("sa\u{323}n Hô\u{300}ng A\u{309} b\u{301}"), "sạn Hồng Ả b\u{301}");
+    }
+
+    #[test]
+    fn visual_hebrew_is_turned_and_logical_is_not() {
+        assert_eq!(from_visual_order("ןושאר םויב 4711 רפסמ").as_deref(), Some("מספר 4711 ביום ראשון"));
+        assert_eq!(from_visual_order("ביום ראשון"), None);
+        assert_eq!(from_visual_order("אבג"), None);
+    }
+}
