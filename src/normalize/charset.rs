@@ -12,7 +12,7 @@
 use super::charset_label::{self as label, Label};
 use super::charset_legacy::{self as legacy, Legacy};
 use super::charset_mend as mend;
-use super::charset_score::{score, weight};
+use super::charset_score::{sample, score, weight};
 use super::repair;
 use super::span::Span;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
@@ -196,31 +196,31 @@ const RIVALS: &[&Encoding] = &[
     MACINTOSH,
 ];
 
-/// The likeliest charset of bytes that are not valid UTF-8, and the one after it.
+/// The likeliest charset of bytes that are not valid UTF-8, and the next one that makes another text of them.
 fn choose(bytes: &[u8]) -> Choice {
     let guess = Charset::Known(guess(bytes));
     let pages = ["ibm850", "ibm852"].into_iter().filter_map(|n| legacy::by_name(n.as_bytes())).map(Charset::Legacy);
-    let mut best: Option<(Charset, u32, u32)> = None; // with the score that counts
-    let mut second: Option<(Charset, u32, u32)> = None;
-    for charset in std::iter::once(guess).chain(RIVALS.iter().map(|e| Charset::Known(e)).filter(|c| *c != guess)).chain(pages) {
-        let score = score(bytes, charset).unwrap_or(0);
-        let counts = match charset {
-            _ if charset == guess => score + GUESS_BONUS,
-            // What hardly anybody writes without saying so.
-            Charset::Legacy(_) => score.saturating_sub(GUESS_BONUS),
-            Charset::Known(e) if e == MACINTOSH => score.saturating_sub(GUESS_BONUS),
-            Charset::Known(_) => score,
-        };
-        let this = Some((charset, score, counts));
-        if best.is_none_or(|b| counts > b.2) {
-            second = best;
-            best = this;
-        } else if second.is_none_or(|s| counts > s.2) {
-            second = this;
-        }
-    }
-    let (charset, score, _) = best.unwrap_or((guess, 0, 0));
-    Choice { charset, score, runner_up: second.map(|(c, s, _)| (c, s)) }
+    let rivals = RIVALS.iter().map(|e| Charset::Known(e)).chain(pages).filter(|c| *c != guess);
+    let mut ranked: Vec<(Charset, u32, u32)> = std::iter::once(guess)
+        .chain(rivals)
+        .map(|charset| {
+            let score = score(bytes, charset).unwrap_or(0);
+            let counts = match charset {
+                _ if charset == guess => score + GUESS_BONUS,
+                // What hardly anybody writes without saying so.
+                Charset::Legacy(_) => score.saturating_sub(GUESS_BONUS),
+                Charset::Known(e) if e == MACINTOSH => score.saturating_sub(GUESS_BONUS),
+                Charset::Known(_) => score,
+            };
+            (charset, score, counts)
+        })
+        .collect();
+    ranked.sort_by_key(|(_, _, counts)| std::cmp::Reverse(*counts));
+    let (charset, score, _) = ranked.first().copied().unwrap_or((guess, 0, 0));
+    let sample = sample(bytes).unwrap_or_default();
+    let text = charset.decode(sample);
+    let runner_up = ranked.iter().skip(1).find(|(other, _, _)| other.decode(sample) != text).map(|(c, s, _)| (*c, *s));
+    Choice { charset, score, runner_up }
 }
 
 /// Charsets that are taken for each other.

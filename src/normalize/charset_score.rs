@@ -71,6 +71,7 @@ enum Script {
     Cyrillic,
     Hebrew,
     Arabic,
+    Thai,
     Other,
 }
 
@@ -82,6 +83,7 @@ fn script(c: char) -> Option<Script> {
         '\u{400}'..='\u{52f}' if c.is_alphabetic() => Script::Cyrillic,
         '\u{5d0}'..='\u{5ea}' => Script::Hebrew,
         '\u{620}'..='\u{64a}' | '\u{66e}'..='\u{6d3}' => Script::Arabic,
+        '\u{e01}'..='\u{e4e}' => Script::Thai,
         _ if c.is_alphabetic() => Script::Other,
         _ => return None,
     })
@@ -103,7 +105,7 @@ pub(super) fn weight(bytes: &[u8]) -> usize {
 }
 
 /// From the letter before the first byte beyond ASCII: in no charset is that within a letter.
-fn sample(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn sample(bytes: &[u8]) -> Option<&[u8]> {
     let first = bytes.iter().position(|b| !b.is_ascii())?;
     Some(bytes.after(first.saturating_sub(1)).before(SAMPLE_BYTES))
 }
@@ -154,7 +156,7 @@ fn letter_points(before: char, c: char, after: char) -> Option<i32> {
         Script::Greek if c == 'ς' && right.is_some() => Some(10),
         Script::Greek => Some(ranked(&GREEK, 65)),
         Script::Hebrew if matches!(c, 'ך' | 'ם' | 'ן' | 'ף' | 'ץ') && right.is_some() => Some(40),
-        Script::Hebrew => Some(88),
+        Script::Hebrew | Script::Thai => Some(88),
         Script::Arabic => Some(ranked(&ARABIC, 60)),
         // Half-width kana and what no single-byte charset has.
         Script::Other if matches!(c, '\u{ff61}'..='\u{ff9f}') => Some(15),
@@ -167,7 +169,7 @@ fn sign_points(before: char, c: char, after: char) -> i32 {
     match c {
         '\u{80}'..='\u{9f}' | '\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}' => -100,
         // Marks that belong to the letter before them.
-        '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5c7}' | '\u{64b}'..='\u{65f}' | '\u{e31}'..='\u{e4e}' => {
+        '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5c7}' | '\u{64b}'..='\u{65f}' => {
             if script(before).is_some() || !before.is_ascii() { 85 } else { 5 }
         }
         '’' if script(after).is_some() && !within => 35,
