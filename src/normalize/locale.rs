@@ -40,6 +40,12 @@ impl Words {
     }
 }
 
+/// Lower case as the lists have it: a Turkish `İ` is an `i`, not one with a second dot.
+pub(super) fn lower(text: &str) -> String {
+    let lower = text.to_lowercase();
+    if lower.contains('\u{307}') { lower.replace("i\u{307}", "i") } else { lower }
+}
+
 /// The lists of all languages.
 pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let mut words = Words::default();

@@ -10,7 +10,7 @@
 //! # Failure
 //! None. Time is linear: a paragraph is looked at once and up to [`PARAGRAPH_BYTES`].
 
-use super::locale::WORDS;
+use super::locale::{WORDS, lower};
 use super::phrase::Phrases;
 use super::quote::{Line, bare};
 use super::span::shorten;
@@ -102,7 +102,7 @@ fn beginning(lines: &[Line<'_>], paragraph: &Range<usize>) -> Option<usize> {
 }
 
 fn begins_with(list: &Phrases, line: &str) -> bool {
-    let lower = shorten(bare(line), 200).to_lowercase();
+    let lower = lower(shorten(bare(line), 200));
     let lower = lower.trim_start_matches(|c: char| !c.is_alphanumeric());
     list.begin(lower)
 }
@@ -118,13 +118,14 @@ fn says_legal(lines: &[Line<'_>], paragraph: &Range<usize>) -> bool {
             break;
         }
     }
-    let text = text.to_lowercase().replace('\u{2019}', "'");
+    let text = lower(&text).replace('\u{2019}', "'");
     WORDS.legal.occur(&text)
 }
 
 fn is_heading(line: &str) -> bool {
     let line = line.trim();
-    let is_rule = line.len() >= 5 && line.chars().all(|c| matches!(c, '_' | '-' | '─' | '=' | '*' | '~' | '#'));
+    // `-- ` too: what it announces as a signature is the notice.
+    let is_rule = line.len() >= 2 && line.chars().all(|c| matches!(c, '_' | '-' | '─' | '=' | '*' | '~' | '#'));
     line.len() <= HEADING_BYTES && begins_with(&WORDS.notices, line) || is_rule
 }
 

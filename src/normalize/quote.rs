@@ -10,7 +10,7 @@
 //! None. Time is linear: each line is looked at a bounded number of times, a long line only at
 //! its beginning and end.
 
-use super::locale::{Label, WORDS};
+use super::locale::{Label, WORDS, lower};
 use super::notice;
 use super::span::{Span, shorten};
 use crate::mail::{Fold, FoldKind};
@@ -34,6 +34,8 @@ pub(super) struct Line<'a> {
     pub(super) quoted: bool,
     /// Nothing visible in it besides quote marks.
     pub(super) blank: bool,
+    /// Lies in a range that html marks.
+    pub(super) marked: bool,
     /// Of a notice that a company puts under every mail.
     pub(super) notice: bool,
 }
@@ -85,7 +87,7 @@ fn lines<'a>(text: &'a str, quotes: &[Range<usize>]) -> Vec<Line<'a>> {
         let blank = line.chars().all(|c| c.is_whitespace() || is_mark(c) || c == '>' || c == '|');
         let in_html = marked.peek().is_some_and(|q| q.start <= start && start < q.end);
         let has_mark = line.trim_start_matches([' ', '\t']).starts_with('>');
-        out.push(Line { start, text: line, quoted: has_mark || in_html, blank, notice: false });
+        out.push(Line { start, text: line, quoted: has_mark || in_html, marked: in_html, blank, notice: false });
         start += line.len() + 1;
     }
     mark_initials(&mut out);
@@ -173,8 +175,7 @@ fn quoted(lines: &[Line<'_>], text: &str) -> Vec<Fold> {
             let end = block_end(lines, at);
             // A quote without an attribution is context for the answer below it, unless none comes.
             let is_tail = is_tail(lines.get(end..last).unwrap_or_default());
-            let from_html = !line.text.trim_start().starts_with('>');
-            if is_tail || from_html {
+            if is_tail || line.marked {
                 push(&mut out, lines, at, end, FoldKind::Quote, text);
             }
             at = end;
@@ -190,7 +191,7 @@ fn quoted(lines: &[Line<'_>], text: &str) -> Vec<Fold> {
                 match next {
                     Some((i, l)) if l.quoted => {
                         let end = block_end(lines, i);
-                        if is_tail(lines.get(end..last).unwrap_or_default()) || !l.text.trim_start().starts_with('>') {
+                        if is_tail(lines.get(end..last).unwrap_or_default()) || l.marked {
                             push(&mut out, lines, from, end, FoldKind::Quote, text);
                         }
                         at = end;
@@ -263,7 +264,7 @@ fn separator(line: &str) -> Option<FoldKind> {
     let core = line.trim_matches(is_dash);
     let dashes = line.len() - core.len();
     let has_colon = core.ends_with([':', '：']);
-    let core = core.trim_end_matches([':', '：', ' ', '\u{a0}']).to_lowercase();
+    let core = lower(core.trim_end_matches([':', '：', ' ', '\u{a0}']));
     if core.is_empty() || (dashes < 4 && !has_colon) {
         return None;
     }
@@ -287,7 +288,7 @@ fn label(line: &str) -> Option<(Label, bool)> {
     if name.len() > 40 {
         return None;
     }
-    let name = name.trim_matches(|c: char| c.is_whitespace() || c == '*' || c == '_' || is_mark(c)).to_lowercase();
+    let name = lower(name.trim_matches(|c: char| c.is_whitespace() || c == '*' || c == '_' || is_mark(c)));
     let label = WORDS.label(&name)?;
     let value = line.after(colon).trim_start_matches([':', '：', '*', ' ', '\t', '\u{a0}']);
     Some((label, !value.is_empty()))
@@ -335,7 +336,7 @@ fn is_header_block(lines: &[Line<'_>], at: usize, needed: usize) -> bool {
 /// An attribution that begins at `at`.
 fn attribution(lines: &[Line<'_>], at: usize) -> Option<Lead> {
     let first = bare(lines.get(at)?.text);
-    let lower = first.to_lowercase();
+    let lower = lower(first);
     let could_begin = first.contains(|c: char| c.is_numeric() || matches!(c, '@' | '<'))
         || begins_like_attribution(&lower)
         || ends_with_verb(&lower);
@@ -375,7 +376,7 @@ fn shortest(lines: &[Line<'_>], at: usize, end: usize, next_is_quoted: bool) -> 
         let joined = lines.get(*from..=end).unwrap_or_default().iter().map(|l| bare(l.text)).collect::<Vec<_>>().join(" ");
         is_attribution(&joined, next_is_quoted)
     };
-    let begins = |from: &usize| lines.get(*from).is_some_and(|l| begins_like_attribution(&bare(l.text).to_lowercase()));
+    let begins = |from: &usize| lines.get(*from).is_some_and(|l| begins_like_attribution(&lower(bare(l.text))));
     // A line that is only the verb is never all of it.
     let tells = |from: &usize| lines.get(*from).is_some_and(|l| l.text.contains(|c: char| c.is_numeric() || c == '@'));
     let candidates = || (at..=end).rev().filter(|f| still_is(f));
@@ -405,7 +406,7 @@ fn is_attribution(joined: &str, next_is_quoted: bool) -> bool {
     if !has_colon && !next_is_quoted && !has_address {
         return false;
     }
-    let lower = text.to_lowercase();
+    let lower = lower(text);
     if !has_colon && !next_is_quoted && !begins_like_attribution(&lower) {
         return false;
     }
@@ -492,7 +493,7 @@ fn is_mobile_signature(line: &str) -> bool {
     if line.chars().count() > 90 || line.contains(", ") {
         return false;
     }
-    let lower = line.trim_start_matches(['<', '[', '(', '-', ' ']).to_lowercase();
+    let lower = lower(line.trim_start_matches(['<', '[', '(', '-', ' ', '\u{200e}', '\u{200f}']));
     WORDS.mobiles.beginning(&lower).any(|(m, rest)| !rest.starts_with(char::is_alphabetic) || !m.is_ascii())
 }
 
