@@ -289,15 +289,26 @@ pub(super) fn uuencoded_files(text: &str) -> Vec<UuFile> {
         let first = text.after(data_start).split('\n').next().unwrap_or_default();
         let length = first.bytes().next().map_or(0, |b| usize::from(b.wrapping_sub(b' ') & 0x3f));
         let needed = length.div_ceil(3) * 4;
-        if length == 0 || first.len() < needed || first.len() > needed + 3 {
+        let Some(end) = memchr::memmem::find(text.after(data_start).as_bytes(), b"\nend").map(|i| data_start + i) else { break };
+        // A relay may have stripped the blanks at the end of the line; then all of it must look like data.
+        let stripped = first.len() < needed && !is_uuencoded(text.span(data_start, end));
+        if length == 0 || stripped || first.len() > needed + 3 {
             continue;
         }
-        let Some(end) = memchr::memmem::find(text.after(data_start).as_bytes(), b"\nend").map(|i| data_start + i) else { break };
         let block_end = (end + 4).min(text.len());
         found.push(UuFile { name: name.to_owned(), block: start..block_end, data: data_start..end });
         at = block_end;
     }
     found
+}
+
+/// Lines of letters that uuencode has, none longer than its length says.
+fn is_uuencoded(data: &str) -> bool {
+    data.split('\n').all(|line| {
+        let bytes = line.as_bytes();
+        let length = bytes.first().map_or(0, |b| usize::from(b.wrapping_sub(b' ') & 0x3f));
+        bytes.iter().all(|b| (b' '..=b'`').contains(b)) && bytes.len() <= length.div_ceil(3) * 4 + 3
+    })
 }
 
 fn next_begin(text: &str, from: usize) -> Option<usize> {

@@ -19,6 +19,7 @@
 mod address;
 mod attachment;
 mod body;
+mod calendar;
 mod charset;
 mod charset_label;
 mod charset_legacy;
@@ -28,6 +29,7 @@ mod charset_score;
 mod client;
 mod date;
 mod date_words;
+mod enclosed;
 mod encoded_word;
 mod header;
 mod html;
@@ -75,6 +77,9 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
         if shown.trim().is_empty() || body::leaves_out(&shown, &spare.text) {
             pieces.push(spare);
         }
+    }
+    if pieces.iter().all(|p| p.text.trim().is_empty()) {
+        pieces.append(&mut reader.otherwise);
     }
     let hint = reader.hint.take();
     let spare_subject = reader.spare_subject.take();

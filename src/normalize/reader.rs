@@ -5,7 +5,9 @@
 
 use super::attachment;
 use super::body::{self, Piece};
+use super::calendar;
 use super::charset;
+use super::enclosed::{self, Enclosed};
 use super::encoded_word;
 use super::header;
 use super::html;
@@ -38,6 +40,8 @@ pub(super) struct Reader<'r> {
     pub(super) part_types: Vec<String>,
     /// Bodies found in wrappers, shown if they say something new.
     pub(super) spare: Vec<Piece>,
+    /// What is shown where the mail has no words at all: what its calendar is about.
+    pub(super) otherwise: Vec<Piece>,
     /// Subject of a wrapped message, where the mail itself has none.
     pub(super) spare_subject: Option<String>,
     next_number: u32,
@@ -59,6 +63,7 @@ impl<'r> Reader<'r> {
             report_parts: Vec::new(),
             part_types: Vec::new(),
             spare: Vec::new(),
+            otherwise: Vec::new(),
             spare_subject: None,
             next_number: 0,
             want,
@@ -164,9 +169,22 @@ impl<'r> Reader<'r> {
         let is_text = is_shown_text(&kind);
         let shows = is_text && may_show && (is_root || !is_attachment) && !(name.is_some() && looks_binary(bytes));
         if !shows {
-            let is_mail = is_mail(&kind);
+            // The first piece of a mail that was sent in pieces (RFC 2046 section 5.2.2) begins as a mail does.
+            let is_first = kind == "message/partial" && part.content_type.get("number").is_some_and(|n| n.trim() == "1");
+            let is_mail = is_first || is_mail(&kind);
             let within =
                 if is_mail && may_show && !is_attachment && !self.in_report { self.mail_within(bytes) } else { Vec::new() };
+            if kind == "text/calendar" && may_show && self.otherwise.is_empty() {
+                let label = part.content_type.get("charset").map(str::as_bytes);
+                let text = body::plain_lines(charset::decode(bytes, label, self.hint.as_deref()).text).0;
+                self.otherwise.push(Piece::plain(calendar::words(&text)));
+            }
+            if kind == "application/mac-binhex40"
+                && let Some(fork) = enclosed::binhex_part(bytes)
+            {
+                self.attach(part, kind, name, &fork, number);
+                return within;
+            }
             self.attach(part, kind, name, bytes, number);
             return within;
         }
@@ -212,7 +230,13 @@ impl<'r> Reader<'r> {
 
     fn decoded<'p>(&mut self, part: &Part<'p>, place: &str) -> Decoded<'p> {
         let encoding = part.fields.get("Content-Transfer-Encoding").map(header::unfold);
+        let named = encoding.as_ref().is_some_and(|v| !v.trim_ascii().is_empty());
         let encoding = encoding.map_or(TransferEncoding::Identity, |v| TransferEncoding::read(&v));
+        let is_text = part.content_type.value.starts_with("text/");
+        if !named && is_text && transfer::must_be_quoted_printable(part.body) {
+            self.repairs.note(repair::TRANSFER_MISSING, place, "no transfer encoding named; read as quoted-printable", 0.8);
+            return transfer::quoted_printable(part.body);
+        }
         let as_is = Decoded { bytes: Cow::Borrowed(part.body), tail: b"", flaws: 0 };
         let decoded = match encoding {
             TransferEncoding::Identity => return as_is,
@@ -239,8 +263,11 @@ impl<'r> Reader<'r> {
 
     /// A text part as a piece, and the files within it.
     fn text(&mut self, part: &Part<'_>, kind: &str, decoded: &Decoded<'_>, place: &str) -> Vec<Piece> {
-        let bytes: &[u8] = &decoded.bytes;
         let is_html = matches!(kind, "text/html" | "text/x-amp-html");
+        // yEnc uses every byte: its files are taken out before the charset is looked at.
+        let files = enclosed::yenc(&decoded.bytes);
+        let without = self.taken_out(&decoded.bytes, files, repair::YENC_FILE, place);
+        let bytes: &[u8] = without.as_deref().unwrap_or(&decoded.bytes);
         let named = part.content_type.get("charset").map(str::as_bytes);
         let meta = if named.is_none() && is_html { html_charset(bytes) } else { None };
         let found = charset::decode(bytes, named.or(meta), self.hint.as_deref());
@@ -276,6 +303,10 @@ impl<'r> Reader<'r> {
         if structure::looks_like_html(text.before(text.floor_char_boundary(1024)).as_bytes()) && text.contains("</") {
             return vec![Piece::from_html(text)];
         }
+        let files = enclosed::binhex(&text);
+        if let Some(left) = self.taken_out(text.as_bytes(), files, repair::BINHEX_FILE, place) {
+            text = String::from_utf8(left).unwrap_or(text);
+        }
         let files = body::uuencoded_files(&text);
         if files.is_empty() {
             return vec![Piece::plain(text)];
@@ -293,6 +324,25 @@ impl<'r> Reader<'r> {
         }
         left.push_str(text.after(at));
         vec![Piece::plain(left)]
+    }
+
+    /// Files what was found in a text; what is left of it. `None`: nothing was found.
+    fn taken_out(&mut self, text: &[u8], files: Vec<Enclosed>, code: &'static str, place: &str) -> Option<Vec<u8>> {
+        if files.is_empty() {
+            return None;
+        }
+        self.repairs.note(code, place, "a file was taken out of the text", 0.9);
+        let mut left = Vec::with_capacity(text.len());
+        let mut at = 0;
+        for file in files {
+            left.extend_from_slice(text.span(at, file.block.start));
+            at = file.block.end;
+            let number = self.number();
+            let name = attachment::clean_name(&file.name);
+            self.file(name, "application/octet-stream", &file.bytes, None, number);
+        }
+        left.extend_from_slice(text.after(at));
+        Some(left)
     }
 
     /// Files a part as an attachment.

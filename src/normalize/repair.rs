@@ -67,6 +67,8 @@ codes! {
     TRANSFER_MISLABELLED = "transfer.mislabelled";
     /// Bytes that do not belong into the transfer encoding were skipped or taken literally.
     TRANSFER_MALFORMED = "transfer.malformed";
+    /// No transfer encoding is named, but the text is quoted-printable; it was decoded.
+    TRANSFER_MISSING = "transfer.missing";
     /// Plain text follows the end of base64; it was appended.
     TRANSFER_TRAILING_TEXT = "transfer.trailing-text";
     /// A multipart names no boundary, or one that does not occur; it was found in the body.
@@ -99,6 +101,10 @@ codes! {
     ALTERNATIVE_DIFFERS = "body.alternative-differs";
     /// A file in a text (uuencode) was taken out as an attachment.
     UUENCODED_FILE = "body.uuencoded-file";
+    /// A file in a text (yEnc) was taken out as an attachment.
+    YENC_FILE = "body.yenc-file";
+    /// A file in a text (BinHex) was taken out as an attachment.
+    BINHEX_FILE = "body.binhex-file";
     /// A winmail.dat (TNEF) was unpacked.
     TNEF_UNPACKED = "attachment.tnef-unpacked";
     /// A winmail.dat (TNEF) is damaged; what could be read was read.

@@ -235,6 +235,41 @@ pub(super) fn hex_pair(bytes: &[u8]) -> Option<u8> {
     }
 }
 
+/// A line this long was wrapped by a program.
+const WRAPPED_LINE: usize = 60;
+
+/// A text without a label that can only be quoted-printable: each `=` in it is an escape or a soft
+/// line break, and what the escapes stand for is text, the equals sign itself among it or letters
+/// beyond ASCII.
+pub(super) fn must_be_quoted_printable(input: &[u8]) -> bool {
+    let (mut escapes, mut telling) = (0usize, false);
+    let mut high: Vec<u8> = Vec::new();
+    if !input.is_ascii() {
+        return false;
+    }
+    let mut rest = input;
+    while let Some(i) = memchr(b'=', rest) {
+        rest = rest.after(i + 1);
+        match (rest, hex_pair(rest)) {
+            (_, Some(byte)) => {
+                if byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n') {
+                    return false;
+                }
+                escapes += 1;
+                telling |= byte == b'=';
+                if byte >= 0x80 && high.len() < 1_000 {
+                    high.push(byte);
+                }
+                rest = rest.after(2);
+            }
+            ([] | [b'\r' | b'\n', ..], None) => {}
+            _ => return false,
+        }
+    }
+    telling |= high.len() >= 2 && std::str::from_utf8(&high).map_or_else(|e| e.error_len().is_none(), |_| true);
+    escapes >= 3 && telling
+}
+
 /// Decodes quoted-printable. A stray `=` is taken literally.
 pub(super) fn quoted_printable(input: &[u8]) -> Decoded<'_> {
     if memchr(b'=', input).is_none() {
@@ -257,15 +292,36 @@ pub(super) fn quoted_printable(input: &[u8]) -> Decoded<'_> {
             [b'\r', b'\n', ..] => line_end.after(2),
             [b'\r' | b'\n', ..] => line_end.after(1),
             [] => b"",
-            _ => {
-                flaws += 1;
-                out.push(b'=');
-                after
-            }
+            _ => match cut_escape(after) {
+                // A relay wrapped a long line within an escape.
+                Some((byte, next)) if line_length(&out) >= WRAPPED_LINE => {
+                    flaws += 1;
+                    out.push(byte);
+                    next
+                }
+                _ => {
+                    flaws += 1;
+                    out.push(b'=');
+                    after
+                }
+            },
         };
     }
     out.extend_from_slice(rest);
     Decoded { bytes: Cow::Owned(out), tail: b"", flaws }
+}
+
+/// An escape with a line break between its digits, of a byte that is no ASCII: the byte, and what follows.
+fn cut_escape(after: &[u8]) -> Option<(u8, &[u8])> {
+    let (high, rest) = after.split_first()?;
+    let rest = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n"))?;
+    let byte = hex_pair(&[*high, *rest.first()?])?;
+    (byte >= 0x80).then(|| (byte, rest.after(1)))
+}
+
+/// Bytes since the last line break.
+fn line_length(out: &[u8]) -> usize {
+    out.len() - memchr::memrchr(b'\n', out).map_or(0, |i| i + 1)
 }
 
 /// Decodes the lines of a uuencoded file: what stands between `begin` and `end`, exclusive.
@@ -335,6 +391,21 @@ mod tests {
     fn quoted_printable_takes_a_stray_equals_sign_literally() {
         assert_eq!(text(&quoted_printable(b"a=3Db=3db = c= \r\nd=")), "a=b=b = cd");
         assert_eq!(quoted_printable(b"1=Z").flaws, 1);
+    }
+
+    #[test]
+    fn quoted_printable_is_recognised_only_where_it_can_be_nothing_else() {
+        assert!(must_be_quoted_printable(b"<p style=3D\"x\">Gr=C3=B6=C3=9Fe</p>=\n"));
+        for text in ["a=b, c=d", "?x=41&y=42&z=43", "=00=01=02=3D", "see =3D", "<p style=\"x\">=3D=3D=3D</p>"] {
+            assert!(!must_be_quoted_printable(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_escape_that_a_relay_cut_is_joined() {
+        let line = "x".repeat(70);
+        assert_eq!(text(&quoted_printable(format!("{line}=C\n3=A9").as_bytes())), format!("{line}é"));
+        assert_eq!(text(&quoted_printable(b"x=C\n3")), "x=C\n3");
     }
 
     #[test]
