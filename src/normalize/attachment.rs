@@ -6,7 +6,7 @@
 //! # Trust
 //! None: a name never leads out of a folder, holds no control or direction characters and is short.
 
-use super::span::shorten;
+use super::span::{Span, shorten};
 use crate::mail::Attachment;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -124,37 +124,63 @@ pub(super) fn describe(name: String, content_type: &str, bytes: &[u8], content_i
     }
 }
 
-/// Marks what the html shows: by `cid:`, or (some clients) by its name as an image's source.
-pub(super) fn mark_inline(attachments: &mut [Attachment], html: &str) {
+/// Where a part says it is from (Content-Location, RFC 2557), by its number.
+pub(super) type Locations = Vec<(u32, String)>;
+
+/// A name from the last step of a Content-Location.
+pub(super) fn name_from_location(location: &str) -> Option<String> {
+    let path = location.split(['?', '#']).next()?;
+    let last = path.rsplit('/').next()?;
+    let (stem, extension) = last.rsplit_once('.')?;
+    let is_name = !stem.is_empty() && (1..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
+    is_name.then(|| clean_name(&percent_decoded(last))).filter(|n| !n.is_empty())
+}
+
+/// Marks what the html shows: by `cid:`, by its Content-Location, or (some clients) by its name as
+/// an image's source.
+pub(super) fn mark_inline(attachments: &mut [Attachment], locations: &Locations, html: &str) {
     if attachments.is_empty() {
         return;
     }
     let shown = references(html);
+    let located: HashSet<u32> = locations.iter().filter(|(_, l)| shown.contains(l)).map(|(part, _)| *part).collect();
     for attachment in attachments {
         let by_id = attachment.content_id.as_ref().is_some_and(|id| shown.contains(id.as_str()));
         let by_name = attachment.content_type.starts_with("image/") && shown.contains(attachment.name.as_str());
-        attachment.inline = by_id || by_name;
+        attachment.inline = by_id || by_name || located.contains(&attachment.part);
     }
 }
 
-/// What `cid:…` and `src=…` name, in one pass.
+/// Bytes of a source that are compared.
+const SOURCE_BYTES_MAX: usize = 1_000;
+
+/// What `cid:…`, `src=…` and `background=…` name, in one pass each.
 fn references(html: &str) -> HashSet<String> {
     let mut found = HashSet::new();
     let bytes = html.as_bytes();
+    let ends = |before: &[u8], word: &[u8]| {
+        before.len() >= word.len() && before.after(before.len() - word.len()).eq_ignore_ascii_case(word)
+    };
     for at in memchr::memchr_iter(b':', bytes) {
-        let before = bytes.get(at.saturating_sub(3)..at).unwrap_or_default();
-        if before.eq_ignore_ascii_case(b"cid") {
-            let rest = html.get(at + 1..).unwrap_or_default();
-            let end =
-                rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '>' | ')')).unwrap_or(rest.len().min(1000));
-            found.insert(percent_decoded(rest.get(..end).unwrap_or_default()));
+        if ends(bytes.before(at), b"cid") {
+            let rest = html.after(at + 1);
+            let end = rest
+                .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '>' | ')'))
+                .unwrap_or(rest.len().min(SOURCE_BYTES_MAX));
+            found.insert(percent_decoded(rest.before(end)));
         }
     }
-    for at in memchr::memmem::find_iter(bytes, b"src=") {
-        let rest = html.get(at + 4..).unwrap_or_default().trim_start_matches(['"', '\'']);
-        let end = rest.find(['"', '\'', '>']).unwrap_or(0);
-        let source = rest.get(..end).unwrap_or_default();
-        if !source.contains(':') && source.len() < 300 {
+    for at in memchr::memchr_iter(b'=', bytes) {
+        let name = bytes.before(at).trim_ascii_end();
+        if !ends(name, b"src") && !ends(name, b"background") {
+            continue;
+        }
+        let value = html.after(at + 1).trim_ascii_start();
+        let source = match value.chars().next() {
+            Some(quote @ ('"' | '\'')) => value.after(1).split(quote).next(),
+            _ => value.split(|c: char| c.is_whitespace() || c == '>').next(),
+        };
+        if let Some(source) = source.map(str::trim).filter(|s| !s.is_empty() && s.len() < SOURCE_BYTES_MAX) {
             found.insert(source.to_owned());
         }
     }
@@ -208,7 +234,14 @@ mod tests {
             describe("b.png".into(), "image/png", b"2", Some("z@y".into()), 1),
             describe("c.png".into(), "image/png", b"3", None, 2),
         ];
-        mark_inline(&mut list, "<img src=\"cid:x%40y\"><img src='c.png'>");
-        assert_eq!(list.iter().map(|a| a.inline).collect::<Vec<_>>(), [true, false, true]);
+        let inline = |list: &[Attachment]| list.iter().map(|a| a.inline).collect::<Vec<_>>();
+        mark_inline(&mut list, &Vec::new(), "<img src=\"cid:x%40y\"><img src='c.png'>");
+        assert_eq!(inline(&list), [true, false, true]);
+        mark_inline(
+            &mut list,
+            &vec![(1, "http://x.example/b".to_owned())],
+            "<IMG ALT=x SRC = http://x.example/b ><img src=c.png/>",
+        );
+        assert_eq!(inline(&list), [false, true, false]);
     }
 }

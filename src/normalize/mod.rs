@@ -81,6 +81,7 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
     if pieces.iter().all(|p| p.text.trim().is_empty()) {
         pieces.append(&mut reader.otherwise);
     }
+    let locations = std::mem::take(&mut reader.locations);
     let hint = reader.hint.take();
     let spare_subject = reader.spare_subject.take();
     let mut mail = NormalizedMail {
@@ -92,7 +93,7 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
     };
     let body = body::join(pieces);
     if let Some(html) = &body.html {
-        attachment::mark_inline(&mut mail.attachments, html);
+        attachment::mark_inline(&mut mail.attachments, &locations, html);
     }
     mail.folds = quote::folds(&body.text, &body.quotes, &body.forwards);
     mail.text = body.text;

@@ -36,6 +36,7 @@ pub(super) struct Reader<'r> {
     /// Charset of the body, for text that names none.
     pub(super) hint: Option<Vec<u8>>,
     pub(super) attachments: Vec<Attachment>,
+    pub(super) locations: attachment::Locations,
     pub(super) report_parts: Vec<ReportPart>,
     pub(super) part_types: Vec<String>,
     /// Bodies found in wrappers, shown if they say something new.
@@ -60,6 +61,7 @@ impl<'r> Reader<'r> {
             repairs,
             hint: None,
             attachments: Vec::new(),
+            locations: Vec::new(),
             report_parts: Vec::new(),
             part_types: Vec::new(),
             spare: Vec::new(),
@@ -348,11 +350,14 @@ impl<'r> Reader<'r> {
     /// Files a part as an attachment.
     fn attach(&mut self, part: &Part<'_>, kind: String, name: Option<String>, bytes: &[u8], number: u32) {
         let id = content_id(part);
+        let location = content_location(part);
         let name = name.unwrap_or_else(|| {
             let by_subject = if is_mail(&kind) { self.nested_subject(bytes) } else { None };
             let by_id = || id.as_deref().and_then(|id| attachment::name_from_id(id, &kind));
-            by_subject.or_else(by_id).unwrap_or_else(|| self.made_up_name(&kind))
+            let by_location = || location.as_deref().and_then(attachment::name_from_location);
+            by_subject.or_else(by_id).or_else(by_location).unwrap_or_else(|| self.made_up_name(&kind))
         });
+        self.locations.extend(location.map(|l| (number, l)));
         self.file(name, &kind, bytes, id, number);
     }
 
@@ -514,6 +519,14 @@ fn content_id(part: &Part<'_>) -> Option<String> {
     let text = charset::decode(&value, None, None).text;
     let id = text.trim().trim_start_matches('<').trim_end_matches('>').trim();
     (!id.is_empty()).then(|| id.to_owned())
+}
+
+/// Content-Location without the blanks that folding put into it.
+fn content_location(part: &Part<'_>) -> Option<String> {
+    let value = header::unfold(part.fields.get("Content-Location")?);
+    let text = charset::decode(&value, None, None).text;
+    let location: String = text.trim().trim_matches('"').split_whitespace().collect();
+    (!location.is_empty()).then_some(location)
 }
 
 /// Which child of a multipart/related is its root: `start`, else the first.

@@ -109,6 +109,7 @@ fn message(bytes: &[u8], depth: usize) -> Message {
             break;
         };
         let data = attribute.data;
+        out.damaged |= attribute.cut;
         match attribute.id {
             ATT_OEM_CODEPAGE => code_page = Cursor { rest: data }.u32(),
             ATT_SUBJECT => out.subject = Some(narrow(data, code_page)),
@@ -174,6 +175,8 @@ fn current(files: &mut Vec<File>) -> Option<&mut File> {
 struct Attribute<'a> {
     id: u16,
     data: &'a [u8],
+    /// The stream ends within it.
+    cut: bool,
 }
 
 fn attribute<'a>(cursor: &mut Cursor<'a>) -> Option<Attribute<'a>> {
@@ -188,11 +191,11 @@ fn attribute<'a>(cursor: &mut Cursor<'a>) -> Option<Attribute<'a>> {
     if data.len() < length && cursor.rest.len() < length {
         // Cut: what is there still counts.
         cursor.rest = b"";
-        return Some(Attribute { id, data });
+        return Some(Attribute { id, data, cut: true });
     }
     cursor.take(length)?;
     let _checksum = cursor.u16();
-    Some(Attribute { id, data })
+    Some(Attribute { id, data, cut: false })
 }
 
 fn attachment(file: &mut File, data: &[u8], code_page: Option<u32>, depth: usize, damaged: &mut bool) {
