@@ -131,6 +131,13 @@ fn quotes_below(tag: &Tag) -> bool {
         )
 }
 
+/// A blockquote of a program that quotes; people indent their own words with a bare one.
+fn is_cited(tag: &Tag) -> bool {
+    let style = attribute(tag, "style").unwrap_or_default().to_ascii_lowercase();
+    let bordered = style.contains("border") && !style.replace(' ', "").contains("border:none");
+    bordered || ["type", "cite", "class", "id"].iter().any(|name| attribute(tag, name).is_some())
+}
+
 /// The marks of clients before what they quote, which ends with the mail.
 fn quotes_after(tag: &Tag) -> bool {
     let id = attribute(tag, "id").unwrap_or_default();
@@ -197,6 +204,7 @@ impl State {
             self.rest_quoted = Some(self.out.len());
         }
         let kind = match block(name) {
+            Some(Open::Quote) if !is_cited(tag) => Some(Open::Paragraph),
             Some(_) | None if matches!(name, "div" | "span" | "table") && quotes_below(tag) => Some(Open::Quote),
             other => other,
         };
