@@ -228,11 +228,6 @@ impl<'a> Walk<'a, '_> {
             let leads = self.body_leads_with_delimiter(part);
             let found = match declared {
                 Some(b) if self.occurs(part.body_start, &b, true) => b,
-                _ if part.fields.all("Content-Type").nth(1).is_some() => {
-                    let (meant, boundary) = self.other_type(part, place)?;
-                    part.content_type = meant;
-                    boundary
-                }
                 _ if !part.type_given && part.path.is_empty() => leads?,
                 _ => return None,
             };
@@ -242,9 +237,7 @@ impl<'a> Walk<'a, '_> {
                 format!("{} with parts; read as multipart/mixed", part.content_type.value),
                 0.8,
             );
-            if !part.content_type.value.starts_with("multipart/") {
-                part.content_type.value = "multipart/mixed".to_owned();
-            }
+            part.content_type.value = "multipart/mixed".to_owned();
             return self.deep_enough(place).then_some(found);
         }
         if !self.deep_enough(place) {
@@ -269,19 +262,6 @@ impl<'a> Walk<'a, '_> {
                 None
             }
         }
-    }
-
-    /// A second Content-Type that names a multipart whose delimiters are there.
-    fn other_type(&mut self, part: &Part<'a>, place: &str) -> Option<(Parameterised, Vec<u8>)> {
-        let others: Vec<&[u8]> = part.fields.all("Content-Type").skip(1).take(3).collect();
-        others.into_iter().find_map(|value| {
-            let read = parameter::read(&header::unfold(value), None, place, self.repairs);
-            let boundary = read.get("boundary").map(|b| b.trim_end().as_bytes().to_vec())?;
-            let is_there = read.value.starts_with("multipart/")
-                && (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len())
-                && self.occurs(part.body_start, &boundary, true);
-            is_there.then_some((read, boundary))
-        })
     }
 
     fn deep_enough(&mut self, place: &str) -> bool {
