@@ -9,8 +9,10 @@
 //! (a TOML value; a bare word is taken as a string).
 
 mod network;
+mod threading;
 
 pub use network::Network;
+pub use threading::{RuleConfig, RulesConfig, ThreadingConfig, TrackerConfig};
 
 use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
@@ -64,6 +66,7 @@ pub struct Config {
     pub database: DatabaseConfig,
     pub journal: JournalConfig,
     pub intake: IntakeConfig,
+    pub threading: ThreadingConfig,
     pub webhooks: WebhookConfig,
     pub log: LogConfig,
     /// Where this came from, for messages: a path, or "embedded defaults".
@@ -426,6 +429,9 @@ impl Config {
                 "must start with `sqlite:` or `postgres://`, or be empty for SQLite in the data folder",
             ));
         }
+        if let Some((key, problem)) = self.threading.problem() {
+            return Err(self.invalid(key, problem));
+        }
         for r in &self.smtp.relays {
             if !r.password_hash.starts_with("$argon2") {
                 return Err(self.invalid("smtp.relays", format!("`{}`: password_hash is made by `tidegate user hash`", r.name)));
@@ -454,6 +460,7 @@ impl Config {
             mail_time_max: Duration::from_secs(self.intake.mail_time_max_s),
             attempts_max: self.intake.attempts_max,
             slow_lane_bytes: self.intake.slow_lane_bytes,
+            threading: self.threading.policy(),
             ..Limits::default()
         }
     }
@@ -494,7 +501,7 @@ fn syntax(origin: &str, e: &toml::de::Error) -> ConfigError {
 
 /// The line (from 1) on which a file sets `section.key`.
 fn line_of(text: &str, dotted: &str) -> Option<usize> {
-    let (section, key) = dotted.split_once('.')?;
+    let (section, key) = dotted.rsplit_once('.')?;
     let mut here = String::new();
     for (n, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -42,6 +42,34 @@ pub const TOKEN_ADDRESSEES_MAX: usize = 32;
 /// Other organisations tried for a token that is not valid here: only to raise an alarm.
 pub const TOKEN_ORGANISATIONS_MAX: usize = 32;
 
+/// A conversation that staff closed goes on in a new one after this many days: who writes after half a year has a new matter.
+pub const CLOSED_DAYS_MAX: u32 = 180;
+/// A conversation goes on in a new one when it is this old: ten years of a robot are no conversation.
+pub const CONVERSATION_DAYS_MAX: u32 = 730;
+/// A conversation goes on in a new one with this many messages: nobody reads more, and a merge moves them all at once.
+pub const CONVERSATION_MESSAGES_MAX: i64 = 5_000;
+/// How far back a conversation with the same subject is suggested.
+pub const SUBJECT_DAYS_MAX: u32 = 14;
+
+/// Mails of one sender to one organisation in [`FLOOD_WINDOW`]; what comes above is held as one group. A busy person
+/// writes 20 in an hour, a busy robot hundreds.
+pub const FLOOD_SENDER_MAX: u32 = 2_000;
+/// The same for mails that programs wrote, of one sender to one mailbox: two that answer each other make one a second.
+pub const FLOOD_AUTOMATIC_MAX: u32 = 500;
+/// The same for mails of the product that come back to one mailbox.
+pub const FLOOD_OWN_MAX: u32 = 100;
+/// How long a mail counts in a brake.
+pub const FLOOD_WINDOW: Duration = Duration::from_secs(3_600);
+/// Items of one group in the quarantine: what one transaction releases or discards. More begin another group.
+pub const GROUP_ITEMS_MAX: u32 = 10_000;
+/// Counts of brakes that are over, removed with each batch: at least so many, and twice as many as the batch adds.
+pub const BRAKES_SWEPT_MIN: usize = 64;
+
+/// Bytes of a subject looked at for the cases of trackers.
+pub const TRACKER_SUBJECT_BYTES_MAX: usize = 1_000;
+/// Tags of a subject that are looked up: real subjects have one.
+pub const SUBJECT_TAGS_MAX: usize = 4;
+
 /// Conversations suggested to staff beside the decision: more is no help.
 pub const SUGGESTIONS_MAX: usize = 5;
 
@@ -116,6 +144,9 @@ pub struct Limits {
     pub report_part_bytes_max: usize,
     /// Message-IDs taken from References: the newest count, floods do not.
     pub references_max: usize,
+    // --- threading ---
+    /// Which rules hold where, and the caps of conversations and floods.
+    pub threading: crate::mail::ThreadingPolicy,
     // --- intake ---
     /// Time one mail may take to be read.
     pub mail_time_max: Duration,
@@ -192,6 +223,7 @@ impl Default for Limits {
             headers_max: 5_000,
             report_part_bytes_max: 64 << 10,
             references_max: 50,
+            threading: crate::mail::ThreadingPolicy::default(),
             mail_time_max: Duration::from_secs(20),
             attempts_max: 2,
             slow_lane_bytes: 2 << 20,

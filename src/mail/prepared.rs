@@ -180,8 +180,8 @@ pub enum Outcome {
     },
     /// The same content was attached before; its mailboxes were added to that message.
     DuplicateOf(MessageId),
-    /// It waits for staff.
-    Quarantined(QuarantineId),
+    /// It waits for staff, for this reason.
+    Quarantined(QuarantineId, ReasonCode),
     /// This (mail, organisation) had a disposition already (a repeat after a crash).
     Already(DispositionKind),
 }

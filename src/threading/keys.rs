@@ -4,14 +4,15 @@
 //! Headers are claims. A token counts where its MAC is right; everything else is handed on as what
 //! the mail says.
 
-use super::subject::{Signs, base_subject};
+use super::brakes::{Seen, brakes};
+use super::subject::{Signs, Subject, take_apart};
 use super::token::{TokenKeys, TokenUse, token_in_address, tokens_in_text};
-use super::{ids, token};
+use super::{auth, customer, ids, own, token, trackers};
 use crate::directory::Directory;
-use crate::limits::{Limits, PEOPLE_MAX, TOKEN_ADDRESSEES_MAX, TOKEN_ORGANISATIONS_MAX, TOKENS_MAX};
+use crate::limits::{Limits, PEOPLE_MAX, SUBJECT_TAGS_MAX, TOKEN_ADDRESSEES_MAX, TOKEN_ORGANISATIONS_MAX, TOKENS_MAX};
 use crate::mail::{
-    Classification, ConversationId, Envelope, FoldKind, NormalizedMail, OrganisationId, Person, SubjectKind, ThreadKeys,
-    TokenEvidence, TokenPlace,
+    BouncedRecipient, Classification, ConversationId, Envelope, FoldKind, NormalizedMail, OrganisationId, Person, SubjectKind,
+    ThreadKeys, TokenEvidence, TokenPlace,
 };
 use base64::Engine as _;
 use sha2::{Digest, Sha256};
@@ -49,24 +50,56 @@ pub fn keys(
     let message_id = ids::own(mail);
     let references = ids::references(mail, &message_id, limits.references_max);
     let sender = sender(mail, envelope);
-    let (found, foreign_token) =
-        Tokens { mail, envelope, organisation, directory, keys: tokens, sender: &sender, references: &references }.find();
-    let (base_subject, subject_kind) = subject(mail, &references);
+    let search = Tokens {
+        mail,
+        envelope,
+        organisation,
+        directory,
+        keys: tokens,
+        sender: &sender,
+        references: &references,
+        bounced: class.bounce.as_ref().map(|b| b.recipients.as_slice()).unwrap_or_default(),
+    };
+    let (found, foreign_token) = search.find();
+    let own_mail = own::is_marked(mail, organisation, tokens, &search.addressees());
+    let threading = &limits.threading;
+    let auth = auth::sender_auth(mail, &threading.authserv_ids);
+    let subject = subject(mail, &references);
+    let automatic = class.class.is_automatic();
+    let case = |subject: &str| trackers::case(mail, subject, automatic, auth, &threading.trackers);
     ThreadKeys {
         organisation,
-        thread_index: thread_index(mail, &base_subject),
+        thread_index: thread_index(mail, &subject.base),
+        tracker: case(&mail.subject).or_else(|| case(&subject.base)),
+        subject_tags: own::subject_tags(&mail.subject, SUBJECT_TAGS_MAX),
+        text_print: own::text_print(mail),
+        customer: customer::customer(mail, class.class, organisation, directory, &threading.agents),
         people: people(mail, organisation, directory),
         bounced_id: class.bounce.as_ref().and_then(|b| b.original_message_id.as_deref()).and_then(ids::clean).map(str::to_owned),
         class: class.class,
         received_at_us: envelope.received_at_us,
+        brakes: brakes(&Seen { sender: &sender, class: class.class, own_mail }, envelope, organisation, threading),
+        policy: policy(envelope, organisation, directory, limits),
+        quotes: mail.folds.iter().any(|f| f.kind == FoldKind::Quote),
         tokens: found,
         foreign_token,
         message_id,
         references,
-        base_subject,
-        subject_kind,
+        base_subject: subject.base,
+        subject_kind: subject.kind,
+        answers_forward: subject.answers_forward,
+        own_mail,
+        auth,
         sender,
     }
+}
+
+/// The rules for the mailboxes of the organisation that the mail is for, by the addresses they were set up with.
+fn policy(envelope: &Envelope, organisation: OrganisationId, directory: &Directory, limits: &Limits) -> crate::mail::Policy {
+    let recipients = envelope.recipients.iter().filter(|r| r.organisation == organisation);
+    let mut mailboxes: Vec<&str> = recipients.filter_map(|r| directory.lookup(&r.address)).map(|m| m.address.as_str()).collect();
+    mailboxes.dedup();
+    limits.threading.for_mailboxes(&mailboxes)
 }
 
 /// Whose act the mail is: From, else Sender, else the reverse-path. Never Reply-To, never an address in the text.
@@ -93,17 +126,20 @@ fn people(mail: &NormalizedMail, organisation: OrganisationId, directory: &Direc
 }
 
 /// An address of the organisation. The catch-all of everything makes no address its own.
-fn is_own(address: &str, organisation: OrganisationId, directory: &Directory) -> bool {
+pub(super) fn is_own(address: &str, organisation: OrganisationId, directory: &Directory) -> bool {
     directory.lookup(address).is_some_and(|m| m.organisation == organisation && m.address != "@")
 }
 
 /// The base subject, and whether the mail answers or passes on.
-fn subject(mail: &NormalizedMail, references: &[String]) -> (String, SubjectKind) {
+fn subject(mail: &NormalizedMail, references: &[String]) -> Subject {
     let forwards = mail.folds.iter().any(|f| f.kind == FoldKind::Forward);
-    let (base, kind) = base_subject(&mail.subject, Signs { refers: !references.is_empty(), forwards });
-    // A forward whose subject was retyped: a forwarded mail in the text, and nothing it answers.
-    let kind = if kind == SubjectKind::Plain && forwards && references.is_empty() { SubjectKind::Forward } else { kind };
-    (base, kind)
+    let mut subject = take_apart(&mail.subject, Signs { refers: !references.is_empty(), forwards });
+    // A forward whose subject was retyped: a forwarded mail in the text, and nothing it answers. One that was sent on
+    // as it is (RFC 5322 section 3.6.6) is not a new mail of whoever did so.
+    if subject.kind == SubjectKind::Plain && forwards && references.is_empty() {
+        subject.kind = SubjectKind::Forward;
+    }
+    subject
 }
 
 /// The Exchange thread with the subject, as one id: the same bytes under another subject are a new mail
@@ -134,6 +170,8 @@ struct Tokens<'a> {
     keys: &'a TokenKeys,
     sender: &'a str,
     references: &'a [String],
+    /// Whom a bounce is about: the token of the reverse-path was given to one of them.
+    bounced: &'a [BouncedRecipient],
 }
 
 impl Tokens<'_> {
@@ -225,7 +263,9 @@ impl Tokens<'_> {
         let m = self.mail;
         let people = m.from.iter().chain(&m.sender).chain(&m.reply_to).chain(&m.to).chain(&m.cc).chain(&m.bcc);
         let mut out = vec![self.sender.to_owned()];
-        for address in people.map(|p| p.address.to_lowercase()).chain([self.envelope.reverse_path.to_lowercase()]) {
+        let bounced = self.bounced.iter().map(|r| r.address.to_lowercase());
+        let path = [self.envelope.reverse_path.to_lowercase()];
+        for address in people.map(|p| p.address.to_lowercase()).chain(path).chain(bounced) {
             if out.len() < TOKEN_ADDRESSEES_MAX && !address.is_empty() && !out.contains(&address) {
                 out.push(address);
             }

@@ -9,6 +9,10 @@
 //! as those seen, and conversations that a mail ties are merged. So the conversations are the
 //! connected components of the mails, however they come.
 //!
+//! Two things end a conversation, closing and size ([`Policy`](crate::mail::Policy)); then its mails go on in a new one that is
+//! linked to it. Where the cut is depends on when mails come, the chain does not: whatever ties to a conversation that is
+//! over goes to the newest of its chain.
+//!
 //! # Failure
 //! Nothing here fails or waits. Work is bounded: ids, tokens and addresses looked at have limits.
 //!
@@ -16,18 +20,25 @@
 //! Nothing in a mail is trusted but a token whose MAC is right. Who knows a Message-ID can have his
 //! mail filed beside it, as unverified; it changes nothing and adds nobody.
 
+mod auth;
+mod brakes;
+mod customer;
 mod ids;
 mod keys;
+mod own;
 mod partition;
 mod prefixes;
 mod rules;
 mod subject;
 mod token;
+mod trackers;
 
 pub use keys::keys;
+pub use own::{LOOP_FIELD, subject_tag_id, text_print};
 pub use partition::Partition;
 pub use rules::decide;
 pub use token::{TOKEN_LETTERS, TokenClaim, TokenKeys, TokenUse, token_in_address, tokens_in_text};
+pub use trackers::is_tracker_pattern;
 
 /// The version of the rules, stored with each decision.
-pub const RULES_VERSION: i32 = 1;
+pub const RULES_VERSION: i32 = 2;

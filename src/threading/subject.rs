@@ -38,16 +38,28 @@ const PREFIX_CHARS_MAX: usize = 24;
 /// Rounds of stripping: each takes something away; nobody has a hundred prefixes.
 const ROUNDS_MAX: usize = 100;
 
-/// The subject without what clients and lists put around it, white space collapsed, and what the
-/// outermost prefix said.
-pub(super) fn base_subject(subject: &str, signs: Signs) -> (String, SubjectKind) {
+/// A subject, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Subject {
+    /// Without what clients and lists put around it, white space collapsed.
+    pub(super) base: String,
+    /// What the outermost prefix said.
+    pub(super) kind: SubjectKind,
+    /// An answer (outermost) to a forward: `Re: Fwd: x`.
+    pub(super) answers_forward: bool,
+}
+
+/// Takes a subject apart.
+pub(super) fn take_apart(subject: &str, signs: Signs) -> Subject {
     let clean = collapse(subject);
     let mut rest = clean.as_str();
     let mut kind = SubjectKind::Plain;
+    let mut answers_forward = false;
     let mut saw = |k: SubjectKind| {
         if kind == SubjectKind::Plain {
             kind = k;
         }
+        answers_forward |= kind == SubjectKind::Reply && k == SubjectKind::Forward;
     };
     for _ in 0..ROUNDS_MAX {
         let before = rest;
@@ -71,7 +83,7 @@ pub(super) fn base_subject(subject: &str, signs: Signs) -> (String, SubjectKind)
             break;
         }
     }
-    (rest.to_owned(), kind)
+    Subject { base: rest.to_owned(), kind, answers_forward }
 }
 
 /// One space for any white space; marks of writing direction and of no width go.
@@ -142,8 +154,24 @@ fn strip_end_ignoring_case<'a>(text: &'a str, end: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
+    fn read(subject: &str, signs: Signs) -> (String, SubjectKind) {
+        let s = take_apart(subject, signs);
+        (s.base, s.kind)
+    }
+
     fn plain(subject: &str) -> (String, SubjectKind) {
-        base_subject(subject, Signs::default())
+        read(subject, Signs::default())
+    }
+
+    #[test]
+    fn an_answer_to_a_forward_is_known_by_its_prefixes() {
+        let answers = |s: &str| take_apart(s, Signs { refers: true, forwards: false }).answers_forward;
+        for s in ["Re: Fwd: x", "AW: WG: x", "[desk] Re: [desk] Fwd: x", "Re: AW: TR: x", "回复：转发：x"] {
+            assert!(answers(s), "{s}");
+        }
+        for s in ["Re: x", "Fwd: x", "Fwd: Re: x", "x", "Fwd: Fwd: x"] {
+            assert!(!answers(s), "{s}");
+        }
     }
 
     #[test]
@@ -192,8 +220,8 @@ mod tests {
         assert_eq!(plain("R: the language").0, "R: the language");
         assert_eq!(plain("I: robot").0, "I: robot");
         let answer = Signs { refers: true, forwards: false };
-        assert_eq!(base_subject("R: il linguaggio", answer), ("il linguaggio".to_owned(), SubjectKind::Reply));
-        assert_eq!(base_subject("VS: tilaus", answer).1, SubjectKind::Reply);
+        assert_eq!(read("R: il linguaggio", answer), ("il linguaggio".to_owned(), SubjectKind::Reply));
+        assert_eq!(read("VS: tilaus", answer).1, SubjectKind::Reply);
         assert_eq!(plain("VS: ordre").1, SubjectKind::Forward);
         assert_eq!(plain("Meeting: today").0, "Meeting: today");
     }

@@ -39,6 +39,8 @@ pub enum TokenUse {
     MessageId,
     /// The text of a mail we sent, where it is quoted in answers.
     Body,
+    /// The header field by which a mail of ours is known when it comes back.
+    Loop,
 }
 
 /// For whom and about what a token is made.
@@ -127,6 +129,12 @@ impl TokenKeys {
         self.sign(TokenUse::Body, claim).map(|t| format!("{MARK}{t}]"))
     }
 
+    /// The value of the header field [`super::LOOP_FIELD`] for a mail the product sends.
+    #[must_use]
+    pub fn loop_mark(&self, claim: &TokenClaim<'_>) -> Option<String> {
+        self.sign(TokenUse::Loop, &TokenClaim { addressee: "", ..*claim })
+    }
+
     /// Checks a token against the addresses it may have been given to (lower case; `""` for a token
     /// bound to nobody). Gives the conversation and the place in `addressees` of the one that fits.
     #[must_use]
@@ -167,6 +175,7 @@ impl Key {
             TokenUse::ReplyAddress => b'r',
             TokenUse::MessageId => b'm',
             TokenUse::Body => b'b',
+            TokenUse::Loop => b'l',
         };
         self.mac
             .clone()
