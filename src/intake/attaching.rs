@@ -120,7 +120,10 @@ impl Attacher {
                 "attached"
             }
             Outcome::DuplicateOf(_) => "duplicate",
-            Outcome::Quarantined(_) => "quarantined",
+            Outcome::Quarantined(_, reason) => {
+                m.threading_holds.get_or_create(&[("reason", reason.as_str())]).inc();
+                "quarantined"
+            }
             Outcome::Already(_) => "repeat",
         };
         m.intake_outcomes.get_or_create(&[("outcome", word)]).inc();

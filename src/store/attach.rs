@@ -18,7 +18,7 @@ use crate::mail::{
     ConversationId, Decision, DispositionKind, Evidence, HoldReason, May, MessageId, OrganisationId, Outcome, Prepared,
     QuarantineId, QuarantineReason, ReasonCode, Rule, ThreadIndex, ThreadKeys, Where,
 };
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 /// Decides where a mail belongs: `threading::decide`, handed in so that the store knows no rules.
@@ -79,6 +79,8 @@ struct Known {
     /// The oldest message with this content.
     contents: HashMap<(OrganisationId, [u8; 32]), MessageId>,
     index: ThreadIndex,
+    /// Brakes that this batch has counted for, with their windows in microseconds.
+    counted: BTreeMap<(OrganisationId, String), i64>,
 }
 
 fn pair(mail: &Prepared) -> Pair {
@@ -94,6 +96,8 @@ async fn attach_in(conn: &mut Conn, batch: &[Prepared], decide: Decide<'_>) -> R
         outcomes.push(one(mail, decide, &mut known, &mut plan)?);
     }
     plan.people(&known.index);
+    let newest = batch.iter().map(|m| m.received_at_us).max().unwrap_or_default();
+    plan.brakes(&known.counted, &known.index, newest);
     plan.write(conn).await?;
     Ok(outcomes)
 }
@@ -137,7 +141,7 @@ async fn look_up(conn: &mut Conn, batch: &[Prepared]) -> Result<Known, Error> {
         .filter(|m| m.release.is_some() || !contents.contains_key(&(m.organisation, m.mail.content_hash)))
         .map(|m| (&m.keys, m.release.as_ref().and_then(|r| r.conversation)));
     let index = index::load(conn, new).await?;
-    Ok(Known { dispositions, released, contents, index })
+    Ok(Known { dispositions, released, contents, index, counted: BTreeMap::new() })
 }
 
 fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) -> Result<Outcome, Error> {
@@ -168,12 +172,23 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
     if let Some(staff) = release.and_then(|r| r.conversation) {
         decision = as_staff_say(mail, decision, &known.index, staff);
     }
-    if let Some(hold) = decision.hold
-        && release.is_none()
-    {
-        let item = plan.hold(mail, &decision, reason(hold, &decision));
-        done(known, mail, DispositionKind::Quarantined, Some(item));
-        return Ok(Outcome::Quarantined(item));
+    if release.is_none() {
+        // Counted in any case: a flood of forged mails is one too.
+        let braked = brake(mail, known);
+        if let Some(hold) = decision.hold {
+            let item = QuarantineId(Uuid::now_v7());
+            let reason = reason(hold, &decision);
+            let code = reason.code;
+            plan.hold(mail, &decision, reason, item, None);
+            done(known, mail, DispositionKind::Quarantined, Some(item));
+            return Ok(Outcome::Quarantined(item, code));
+        }
+        if let Some((item, group, reason)) = braked {
+            let code = reason.code;
+            plan.hold(mail, &decision, reason, item, Some(group));
+            done(known, mail, DispositionKind::Quarantined, Some(item));
+            return Ok(Outcome::Quarantined(item, code));
+        }
     }
 
     let conversation = match decision.place {
@@ -182,10 +197,11 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
     };
     let is_new = decision.place == Where::New;
     keep_tenants_apart(mail, &mut decision, &known.index, conversation, is_new)?;
-    for touched in decision.merges.iter().chain([&conversation]) {
+    for touched in decision.merges.iter().chain(&decision.continues).chain([&conversation]) {
         plan.remember_people(&known.index, *touched);
     }
-    let message = plan.attach(mail, &decision, conversation, is_new);
+    let over = decision.continues.and_then(|old| known.index.conversations.get(&old));
+    let message = plan.attach(mail, &decision, conversation, is_new, over.is_some_and(|old| old.open));
     known.index.apply(&mail.keys, &decision, conversation);
     known.contents.entry(content).or_insert(message);
     if let Some(release) = release {
@@ -194,6 +210,34 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
     }
     done(known, mail, DispositionKind::Attached, None);
     Ok(Outcome::Attached { message, conversation, decision: Box::new(decision) })
+}
+
+/// Counts a mail against loops and floods; says as which item of which group it is held, and why.
+fn brake(mail: &Prepared, known: &mut Known) -> Option<(QuarantineId, QuarantineId, QuarantineReason)> {
+    let mut first = None;
+    for brake in &mail.keys.brakes {
+        let key = (mail.organisation, brake.key.clone());
+        let state = known.index.brakes.entry(key.clone()).or_default();
+        known.counted.insert(key, brake.window_us);
+        if let Some(braked) = state.count(brake, mail.received_at_us)
+            && first.is_none()
+        {
+            let item = QuarantineId(Uuid::now_v7());
+            state.hold(item);
+            let minutes = brake.window_us / 60_000_000;
+            let detail = match brake.what {
+                "own" => {
+                    format!("the product's own mails come back: {} of at most {} in {minutes} minutes", braked.count, brake.max)
+                }
+                "automatic" => {
+                    format!("mails of one program to one mailbox: {} of at most {} in {minutes} minutes", braked.count, brake.max)
+                }
+                _ => format!("mails of one sender: {} of at most {} in {minutes} minutes", braked.count, brake.max),
+            };
+            first = Some((item, braked.group.unwrap_or(item), QuarantineReason { code: ReasonCode::Loop, detail }));
+        }
+    }
+    first
 }
 
 /// The same (mail, organisation) again in the same batch has a disposition by now.
@@ -225,14 +269,10 @@ fn as_staff_say(mail: &Prepared, rules: Decision, index: &ThreadIndex, chosen: C
         },
     );
     Decision {
-        place: Where::Existing(chosen),
-        merges: Vec::new(),
-        may,
-        rule: Rule::Staff,
-        confidence: 1.0,
         evidence,
         suggestions: rules.suggestions,
-        hold: None,
+        customer: rules.customer,
+        ..Decision::new(Where::Existing(chosen), may, Rule::Staff)
     }
 }
 
@@ -258,5 +298,7 @@ fn keep_tenants_apart(
         return Err(Error::Refused { query: "attach", reason });
     }
     decision.merges.retain(|merged| *merged != conversation && ours(merged));
+    decision.continues = decision.continues.filter(|old| *old != conversation && ours(old));
+    decision.links.retain(|link| link.conversation != conversation && ours(&link.conversation));
     Ok(())
 }

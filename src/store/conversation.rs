@@ -1,8 +1,8 @@
 //! Conversations, their messages and people, as the product's users see them.
 
 use super::connection::Query;
-use super::value::{Columns, Row, values};
-use super::{Error, Store, audit, page_rows};
+use super::value::{Columns, Row, Value, values};
+use super::{Error, Store, audit, now_us, page_rows};
 use crate::limits::LISTED_TEXT_CHARS_MAX;
 use crate::mail::{ConversationId, JournalId, Locator, MessageId, OrganisationId, Position};
 use serde::Serialize;
@@ -28,6 +28,17 @@ pub struct Conversation {
     pub touched_by_person: bool,
     /// How many messages it has.
     pub message_count: i64,
+}
+
+/// A link between two conversations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConversationLink {
+    /// The one it begins at: it `continues` the other, a mail of the other was passed on to it, …
+    pub conversation: ConversationId,
+    /// The other, or the one that became a part of.
+    pub other: ConversationId,
+    /// `continues`, `forward` or `tied`.
+    pub kind: String,
 }
 
 /// A person of a conversation.
@@ -87,6 +98,8 @@ pub struct Message {
     pub rule: String,
     pub confidence: f64,
     pub decision: Json,
+    /// Who the customer is: `name`, `address`, `evidence`, `proposed`.
+    pub customer: Option<Json>,
     pub reader_version: i64,
     pub classes_version: i64,
     pub rules_version: i64,
@@ -125,7 +138,7 @@ macro_rules! select_message {
             ", ",
             $cut,
             ", folds, has_html, attachment_count, class, class_evidence, bounce, client, repairs, sender, may, rule,
-             confidence, decision, reader_version, classes_version, rules_version FROM messages ",
+             confidence, decision, customer, reader_version, classes_version, rules_version FROM messages ",
             $rest
         )
     };
@@ -142,8 +155,10 @@ const ONE: Query = Query::new(
     "conversation",
     select_conversation!("WHERE c.id = (SELECT COALESCE(a.alias_of, a.id) FROM conversations a WHERE a.id = $1)"),
 );
-const SET_STATE: Query =
-    Query::new("conversation_set_state", "UPDATE conversations SET state = $2, touched_by_person = TRUE WHERE id = $1");
+const SET_STATE: Query = Query::new(
+    "conversation_set_state",
+    "UPDATE conversations SET state = $2, closed_at = $3, touched_by_person = TRUE WHERE id = $1",
+);
 const TOUCH: Query = Query::new("conversation_touch", "UPDATE conversations SET touched_by_person = TRUE WHERE id = $1");
 const PARTICIPANTS: Query = Query::new(
     "participants_page",
@@ -163,7 +178,28 @@ const ATTACHMENTS: Query = Query::new(
     "SELECT part, name, content_type, size, sha256, inline, content_id FROM attachments WHERE message = $1 ORDER BY part",
 );
 
+const LINKS: Query = Query::new(
+    "conversation_links",
+    "SELECT conversation, other, kind FROM conversation_links WHERE conversation = $1
+     UNION SELECT conversation, other, kind FROM conversation_links WHERE other = $1 LIMIT $2",
+);
+
 impl Store {
+    /// Links of a conversation, in both directions: at most a page.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn conversation_links(&self, id: ConversationId) -> Result<Vec<ConversationLink>, Error> {
+        let rows = self.reader().await?.rows(&LINKS, values![id, page_rows(usize::MAX)]).await?;
+        rows.iter()
+            .map(|row| {
+                let mut c = Columns::of(LINKS.name, row);
+                let (conversation, other) = (ConversationId(c.take()?), ConversationId(c.take()?));
+                Ok(ConversationLink { conversation, other, kind: c.take()? })
+            })
+            .collect()
+    }
+
     /// Conversations of an organisation, the one with the newest message first, from behind `after` on (time and id of the
     /// last one of the page before): at most `max`, and never more than a page.
     ///
@@ -195,7 +231,8 @@ impl Store {
     /// There is none, or the database.
     pub async fn set_conversation_open(&self, id: ConversationId, open: bool, actor: &str) -> Result<(), Error> {
         let (word, action) = if open { ("open", "conversation.opened") } else { ("closed", "conversation.closed") };
-        self.change_conversation(id, &SET_STATE, Some(word), actor, action).await
+        let closed_at = (!open).then(now_us);
+        self.change_conversation(id, &SET_STATE, values![word, closed_at], actor, action).await
     }
 
     /// Notes that a person has worked on a conversation: no rule merges it away from then on.
@@ -203,14 +240,14 @@ impl Store {
     /// # Errors
     /// There is none, or the database.
     pub async fn touch_conversation(&self, id: ConversationId, actor: &str) -> Result<(), Error> {
-        self.change_conversation(id, &TOUCH, None, actor, "conversation.touched").await
+        self.change_conversation(id, &TOUCH, Vec::new(), actor, "conversation.touched").await
     }
 
     async fn change_conversation(
         &self,
         id: ConversationId,
         query: &Query,
-        word: Option<&str>,
+        set: Vec<Value>,
         actor: &str,
         action: &'static str,
     ) -> Result<(), Error> {
@@ -218,7 +255,7 @@ impl Store {
         let row = conn.row(&ONE, values![id]).await?;
         let found = row.as_ref().map_or_else(|| Err(no_conversation(id)), conversation)?;
         let mut values = values![found.id];
-        values.extend(word.map(super::value::Value::from));
+        values.extend(set);
         conn.run(query, values).await?;
         audit::write(&mut conn, Some(found.organisation), actor, action, &found.id.to_string(), "{}").await?;
         conn.commit().await
@@ -335,6 +372,7 @@ fn message(row: &Row) -> Result<Message, Error> {
         rule: c.take()?,
         confidence: c.take()?,
         decision: c.json("messages.decision")?,
+        customer: c.take::<Option<String>>()?.and_then(|text| serde_json::from_str(&text).ok()),
         reader_version: c.take()?,
         classes_version: c.take()?,
         rules_version: c.take()?,

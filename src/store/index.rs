@@ -1,11 +1,15 @@
 //! What the database knows of the keys of a batch, loaded set-wise: a handful of queries, however
 //! many mails.
 
-use super::connection::{Bulk, Conn};
+use super::connection::{Bulk, Conn, Dialect};
 use super::value::{Columns, Value, key_text, values};
 use super::{Error, Store};
 use crate::limits::ALIAS_CHAIN_MAX;
-use crate::mail::{ConversationFacts, ConversationId, IdStanding, KnownId, OrganisationId, ThreadIndex, ThreadKeys};
+use crate::mail::{
+    BrakeState, ConversationFacts, ConversationId, IdStanding, KnownId, OrganisationId, QuarantineId, Rule, ThreadIndex,
+    ThreadKeys,
+};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -19,8 +23,8 @@ const IDS: Bulk = Bulk {
 const CONVERSATIONS: Bulk = Bulk {
     name: "index_conversations",
     head: "WITH k (id) AS (",
-    tail: ") SELECT c.id, c.organisation, c.alias_of, c.created_at, c.touched_by_person, c.message_count
-           FROM k CROSS JOIN conversations c WHERE c.id = k.id",
+    tail: ") SELECT c.id, c.organisation, c.alias_of, c.continued_by, c.state, c.closed_at, c.created_at, c.last_message_at,
+           c.touched_by_person, c.message_count FROM k CROSS JOIN conversations c WHERE c.id = k.id",
     width: 1,
 };
 const PARTICIPANTS: Bulk = Bulk {
@@ -29,6 +33,46 @@ const PARTICIPANTS: Bulk = Bulk {
     tail: ") SELECT p.conversation, p.address FROM k CROSS JOIN participants p WHERE p.conversation = k.id",
     width: 1,
 };
+
+// The newest of each subject. SQLite has no LATERAL, and takes the list of ids as keys; PostgreSQL would read the whole table for that.
+const SUBJECTS_SQLITE: Bulk = Bulk {
+    name: "index_subjects",
+    head: "WITH k (organisation, subject_key, since) AS (",
+    tail: ") SELECT c.organisation, c.subject_key, c.id, c.last_message_at FROM k CROSS JOIN conversations c WHERE c.id IN (
+           SELECT x.id FROM conversations x WHERE x.organisation = k.organisation AND x.subject_key = k.subject_key
+           AND x.alias_of IS NULL AND x.last_message_at > k.since ORDER BY x.last_message_at DESC LIMIT 5)",
+    width: 3,
+};
+const SUBJECTS_POSTGRES: Bulk = Bulk {
+    name: "index_subjects",
+    head: "WITH k (organisation, subject_key, since) AS (",
+    tail: ") SELECT k.organisation, k.subject_key, c.id, c.last_message_at FROM k CROSS JOIN LATERAL (
+           SELECT x.id, x.last_message_at FROM conversations x WHERE x.organisation = k.organisation
+           AND x.subject_key = k.subject_key AND x.alias_of IS NULL AND x.last_message_at > k.since
+           ORDER BY x.last_message_at DESC LIMIT 5) c",
+    width: 3,
+};
+const MEMBERS: Bulk = Bulk {
+    name: "index_members",
+    head: "WITH k (conversation, address) AS (",
+    tail: ") SELECT p.conversation, p.address FROM k CROSS JOIN participants p
+           WHERE p.conversation = k.conversation AND p.address = k.address",
+    width: 2,
+};
+const BRAKES: Bulk = Bulk {
+    name: "index_brakes",
+    head: "WITH k (organisation, key) AS (",
+    tail: ") SELECT b.organisation, b.key, b.began_at, b.count, b.group_id, b.held FROM k CROSS JOIN brakes b
+           WHERE b.organisation = k.organisation AND b.key = k.key",
+    width: 2,
+};
+
+/// What a base subject is looked up by; none for an empty one.
+pub(super) fn subject_key(base_subject: &str) -> Option<i64> {
+    let hash = Sha256::digest(base_subject.to_lowercase().as_bytes());
+    let first = hash.first_chunk::<8>().copied().unwrap_or_default();
+    (!base_subject.is_empty()).then(|| i64::from_be_bytes(first))
+}
 
 /// The word for a standing, as stored.
 pub(super) const fn standing_word(standing: IdStanding) -> &'static str {
@@ -62,14 +106,81 @@ pub(super) async fn load<'a>(
     // Sorted, so that the database walks its index in order.
     let mut ids: BTreeMap<(OrganisationId, String), &str> = BTreeMap::new();
     let mut conversations: BTreeSet<ConversationId> = BTreeSet::new();
+    let mut all: Vec<&ThreadKeys> = Vec::new();
     for (keys, named) in mails {
-        for id in keys.ids() {
+        for id in keys.lookups() {
             ids.entry((keys.organisation, key_text(id).into_owned())).or_insert(id);
         }
         conversations.extend(keys.tokens.iter().map(|t| t.conversation));
         conversations.extend(named);
+        all.push(keys);
     }
-    load_keys(conn, &ids, conversations).await
+    let mut index = load_keys(conn, &ids, conversations).await?;
+    load_subjects(conn, &mut index, &all).await?;
+    load_brakes(conn, &mut index, &all).await?;
+    Ok(index)
+}
+
+/// Conversations with the subject of a mail of which nothing else is known, and whether its sender is in them.
+async fn load_subjects(conn: &mut Conn, index: &mut ThreadIndex, all: &[&ThreadKeys]) -> Result<(), Error> {
+    let known = |k: &ThreadKeys| k.ids().any(|id| index.ids.contains_key(&(k.organisation, id.to_owned())));
+    let mut asked: BTreeMap<(OrganisationId, i64), Vec<&ThreadKeys>> = BTreeMap::new();
+    for keys in all.iter().filter(|k| k.policy.rules.has(Rule::SubjectAndPeople) && !k.sender.is_empty() && !known(k)) {
+        if let Some(key) = subject_key(&keys.base_subject) {
+            asked.entry((keys.organisation, key)).or_default().push(keys);
+        }
+    }
+    let since = |k: &ThreadKeys| k.received_at_us.saturating_sub(k.policy.subject_us_max);
+    let wanted = asked.iter().flat_map(|((organisation, key), keys)| {
+        values![*organisation, *key, keys.iter().map(|k| since(k)).min().unwrap_or_default()]
+    });
+    let bulk = if conn.dialect() == Dialect::Postgres { &SUBJECTS_POSTGRES } else { &SUBJECTS_SQLITE };
+    let mut found: Vec<(i64, OrganisationId, i64, ConversationId)> = Vec::new();
+    for row in conn.bulk(bulk, wanted.collect()).await? {
+        let mut c = Columns::of(bulk.name, &row);
+        let (organisation, key, id) = (OrganisationId(c.take()?), c.take()?, ConversationId(c.take()?));
+        found.push((c.take()?, organisation, key, id));
+    }
+    found.sort_unstable();
+    let mut members: BTreeSet<(ConversationId, String)> = BTreeSet::new();
+    for (last, organisation, key, id) in found {
+        for keys in asked.get(&(organisation, key)).map(Vec::as_slice).unwrap_or_default() {
+            members.insert((id, key_text(&keys.sender).into_owned()));
+            let same = index.subjects.entry((organisation, keys.base_subject.to_lowercase())).or_default();
+            if !same.contains(&id) {
+                same.push(id);
+            }
+        }
+        // Facts for a suggestion only: whatever may go there was loaded whole above.
+        let facts = || ConversationFacts { last_message_at_us: last, ..ConversationFacts::default() };
+        index.conversations.entry(id).or_insert_with(facts);
+        index.owners.entry(id).or_insert(organisation);
+    }
+    let members: Vec<Value> = members.iter().flat_map(|(id, address)| values![*id, address]).collect();
+    for row in conn.bulk(&MEMBERS, members).await? {
+        let mut c = Columns::of(MEMBERS.name, &row);
+        if let Some(facts) = index.conversations.get_mut(&ConversationId(c.take()?)) {
+            facts.participants.insert(c.take()?);
+        }
+    }
+    Ok(())
+}
+
+async fn load_brakes(conn: &mut Conn, index: &mut ThreadIndex, all: &[&ThreadKeys]) -> Result<(), Error> {
+    let wanted: BTreeSet<(OrganisationId, &str)> =
+        all.iter().flat_map(|k| k.brakes.iter().map(|b| (k.organisation, b.key.as_str()))).collect();
+    for row in conn.bulk(&BRAKES, wanted.iter().flat_map(|(o, key)| values![*o, *key]).collect()).await? {
+        let mut c = Columns::of(BRAKES.name, &row);
+        let key = (OrganisationId(c.take()?), c.take::<String>()?);
+        let state = BrakeState {
+            began_at_us: c.take()?,
+            count: u32::try_from(c.take::<i64>()?).unwrap_or(u32::MAX),
+            group: c.take::<Option<Uuid>>()?.map(QuarantineId),
+            held: u32::try_from(c.take::<i64>()?).unwrap_or(u32::MAX),
+        };
+        index.brakes.insert(key, state);
+    }
+    Ok(())
 }
 
 /// The same for the ids of one organisation, for what the product registers.
@@ -89,6 +200,7 @@ async fn load_keys(
     mut wanted: BTreeSet<ConversationId>,
 ) -> Result<ThreadIndex, Error> {
     let mut index = ThreadIndex::default();
+    let named = wanted.clone();
     let keys: Vec<Value> = ids.keys().flat_map(|(organisation, id)| values![*organisation, id]).collect();
     for row in conn.bulk(&IDS, keys).await? {
         let mut c = Columns::of(IDS.name, &row);
@@ -111,18 +223,25 @@ async fn load_keys(
             index.owners.insert(id, OrganisationId(c.take()?));
             let facts = ConversationFacts {
                 alias_of: c.take::<Option<Uuid>>()?.map(ConversationId),
+                continued_by: c.take::<Option<Uuid>>()?.map(ConversationId),
+                open: c.take::<String>()? == "open",
+                closed_at_us: c.take()?,
                 created_at_us: c.take()?,
+                last_message_at_us: c.take()?,
                 touched_by_person: c.take()?,
                 message_count: c.take()?,
                 ..ConversationFacts::default()
             };
-            next.extend(facts.alias_of.filter(|to| !index.conversations.contains_key(to)));
+            next.extend(facts.alias_of.or(facts.continued_by).filter(|to| !index.conversations.contains_key(to)));
             index.conversations.insert(id, facts);
         }
         wanted = next;
     }
+    // Mails go to the last of a chain; of the others nobody asks who is in them, save where staff name one.
+    let named = |id: &ConversationId| named.contains(id);
+    let last = |id: &ConversationId, facts: &ConversationFacts| facts.continued_by.is_none() || named(id);
     let living: BTreeSet<ConversationId> =
-        index.conversations.iter().filter(|(_, facts)| facts.alias_of.is_none()).map(|(id, _)| *id).collect();
+        index.conversations.iter().filter(|(id, facts)| facts.alias_of.is_none() && last(id, facts)).map(|(id, _)| *id).collect();
     for row in conn.bulk(&PARTICIPANTS, living.iter().flat_map(|id| values![*id]).collect()).await? {
         let mut c = Columns::of(PARTICIPANTS.name, &row);
         if let Some(facts) = index.conversations.get_mut(&ConversationId(c.take()?)) {

@@ -38,7 +38,7 @@ mod webhook;
 
 pub use attach::Decide;
 pub use audit::AuditEntry;
-pub use conversation::{AttachmentRow, Conversation, Message, Participant};
+pub use conversation::{AttachmentRow, Conversation, ConversationLink, Message, Participant};
 pub use directory::{MailboxRow, Organisation};
 pub use error::Error;
 pub use outbound::{Outbound, Registered};
@@ -122,7 +122,10 @@ impl Store {
         let begun = Instant::now();
         let result = match &self.shared.pools {
             Pools::Sqlite { write, .. } => {
-                let steps = migrations(&[("first", include_str!("../../migrations/sqlite/0001_first.sql"))]);
+                let steps = migrations(&[
+                    ("first", include_str!("../../migrations/sqlite/0001_first.sql")),
+                    ("threading", include_str!("../../migrations/sqlite/0002_threading.sql")),
+                ]);
                 match steps.run(write).await {
                     // Another process may have been at it at the same time: then the second look finds it done.
                     Err(sqlx::migrate::MigrateError::Execute(_) | sqlx::migrate::MigrateError::ExecuteMigration(..)) => {
@@ -132,7 +135,10 @@ impl Store {
                 }
             }
             Pools::Postgres(pool) => {
-                let steps = migrations(&[("first", include_str!("../../migrations/postgres/0001_first.sql"))]);
+                let steps = migrations(&[
+                    ("first", include_str!("../../migrations/postgres/0001_first.sql")),
+                    ("threading", include_str!("../../migrations/postgres/0002_threading.sql")),
+                ]);
                 async {
                     let mut conn = pool.acquire().await?;
                     // It waits for other nodes' migrations, and may itself be long.

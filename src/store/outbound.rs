@@ -24,6 +24,9 @@ pub struct Outbound {
     pub message_ids: Vec<String>,
     /// Its subject: of the conversation it begins.
     pub subject: String,
+    /// What is looked up beside Message-IDs: the text as `threading::text_print` has it, the product's tag as
+    /// `threading::subject_tag_id` has it. Each belongs to the first conversation that had it.
+    pub marks: Vec<String>,
     /// To whom: they are participants, so their answers count.
     pub addressees: Vec<Person>,
     /// When it was sent, microseconds since 1970 UTC.
@@ -41,12 +44,18 @@ pub struct Registered {
 
 const NEWEST_IDS: Query = Query::new(
     "newest_message_ids",
-    "SELECT message_id FROM messages WHERE conversation = $1 AND message_id IS NOT NULL
-     ORDER BY received_at DESC, id DESC LIMIT $2",
+    "SELECT message_id FROM (
+       SELECT * FROM (SELECT message_id, received_at AS at, id FROM messages
+                      WHERE conversation = $1 AND message_id IS NOT NULL ORDER BY received_at DESC, id DESC LIMIT $2) AS got
+       UNION ALL
+       SELECT * FROM (SELECT message_id, sent_at AS at, id FROM outbound_mails
+                      WHERE conversation = $1 ORDER BY sent_at DESC, id DESC LIMIT $2) AS sent
+     ) AS both_ways ORDER BY at DESC, id DESC LIMIT $2",
 );
 
 impl Store {
-    /// Message-IDs of a conversation's newest messages, the newest first: what an answer refers to. At most `max`, and never more
+    /// Message-IDs of a conversation's newest mails, those that came and those that the product sent, the newest first: what
+    /// an answer refers to. At most `max`, and never more
     /// than a page.
     ///
     /// # Errors
@@ -71,7 +80,7 @@ impl Store {
             .message_ids
             .iter()
             .filter_map(|id| index.ids.get(&(sent.organisation, id.clone())))
-            .map(|known| index.resolve(known.conversation))
+            .map(|known| index.current(known.conversation))
             .collect();
         known.sort_by_key(|id| (index.conversations.get(id).map_or(i64::MAX, |facts| facts.created_at_us), *id));
         known.dedup();
@@ -79,7 +88,7 @@ impl Store {
         let mut plan = Plan::new(now_us());
         let conversation = match (sent.conversation, known.first()) {
             (Some(named), _) => {
-                let stays = index.resolve(named);
+                let stays = index.current(named);
                 if index.owners.get(&stays) != Some(&sent.organisation) {
                     return Err(Error::NotFound { kind: "conversation", name: named.to_string() });
                 }
@@ -94,6 +103,10 @@ impl Store {
         };
         for id in sent.message_ids.iter().filter(|id| !id.is_empty()) {
             plan.id(sent.organisation, id, conversation, IdStanding::Outbound);
+            plan.sent(sent.organisation, conversation, id, sent.sent_at_us);
+        }
+        for mark in &sent.marks {
+            plan.id(sent.organisation, mark, conversation, IdStanding::Outbound);
         }
         for person in sent.addressees.iter().filter(|p| !p.address.is_empty()) {
             let person = Person { name: person.name.clone(), address: person.address.to_lowercase() };

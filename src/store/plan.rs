@@ -9,14 +9,14 @@
 //! as an alias, for those who still hold it.
 
 use super::connection::{Bulk, Conn, Query};
-use super::index::standing_word;
+use super::index::{standing_word, subject_key};
 use super::outbox::{Event, EventKind, record};
 use super::value::{Value, count, json, key_text, values};
 use super::{Error, audit};
-use crate::limits::PARTICIPANTS_MAX;
+use crate::limits::{BRAKES_SWEPT_MIN, PARTICIPANTS_MAX};
 use crate::mail::{
-    ConversationId, Decision, IdStanding, Locator, MailboxId, May, MessageId, OrganisationId, Person, Prepared, QuarantineId,
-    QuarantineReason, ThreadIndex,
+    ConversationId, Decision, IdStanding, LinkKind, Locator, MailboxId, May, MessageId, OrganisationId, Person, Prepared,
+    QuarantineId, QuarantineReason, ThreadIndex,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -24,17 +24,18 @@ use uuid::Uuid;
 
 const CONVERSATIONS: Bulk = Bulk {
     name: "insert_conversations",
-    head: "INSERT INTO conversations (id, organisation, state, subject, base_subject, created_at, last_message_at,
-           touched_by_person, message_count)",
+    head: "INSERT INTO conversations (id, organisation, state, subject, base_subject, subject_key, created_at,
+           last_message_at, touched_by_person, message_count)",
     tail: "",
-    width: 9,
+    width: 10,
 };
 const CONVERSATION_CHANGES: Bulk = Bulk {
     name: "update_conversations",
     head: "WITH k (id, added, last, reopen) AS (",
     tail: ") UPDATE conversations SET message_count = message_count + k.added,
            last_message_at = CASE WHEN k.last > last_message_at THEN k.last ELSE last_message_at END,
-           state = CASE WHEN k.reopen THEN 'open' ELSE state END
+           state = CASE WHEN k.reopen THEN 'open' ELSE state END,
+           closed_at = CASE WHEN k.reopen THEN NULL ELSE closed_at END
            FROM k WHERE conversations.id = k.id",
     width: 4,
 };
@@ -43,9 +44,9 @@ const MESSAGES: Bulk = Bulk {
     head: "INSERT INTO messages (id, organisation, conversation, journal, position, received_at, reverse_path, size,
            content_hash, repeats, message_id, in_reply_to, reference_ids, from_name, from_address, people, subject,
            sent_at, text, folds, has_html, attachment_count, class, class_evidence, bounce, client, repairs, sender,
-           may, rule, confidence, decision, reader_version, classes_version, rules_version)",
+           may, rule, confidence, decision, customer, reader_version, classes_version, rules_version)",
     tail: "",
-    width: 35,
+    width: 36,
 };
 const REPEATS: Bulk = Bulk {
     name: "update_repeats",
@@ -87,9 +88,9 @@ const ATTACHMENTS: Bulk = Bulk {
 const ITEMS: Bulk = Bulk {
     name: "insert_quarantine_items",
     head: "INSERT INTO quarantine_items (id, organisation, journal, position, received_at, held_at, mailboxes, reasons,
-           state, sender, subject, proposed)",
+           state, sender, subject, proposed, group_id)",
     tail: "",
-    width: 12,
+    width: 13,
 };
 const DISPOSITIONS: Bulk = Bulk {
     name: "insert_dispositions",
@@ -107,6 +108,42 @@ const ITEM_ATTACHED: Query = Query::new(
     "UPDATE quarantine_items SET state = 'attached', message = $2 WHERE id = $1 AND state = 'released'",
 );
 
+const LINKS: Bulk = Bulk {
+    name: "insert_conversation_links",
+    head: "INSERT INTO conversation_links (conversation, other, kind, created_at)",
+    tail: "ON CONFLICT DO NOTHING",
+    width: 4,
+};
+const BRAKES: Bulk = Bulk {
+    name: "upsert_brakes",
+    head: "INSERT INTO brakes (organisation, key, began_at, count, group_id, held, over_at)",
+    tail: "ON CONFLICT (organisation, key) DO UPDATE SET began_at = excluded.began_at, count = excluded.count,
+           group_id = excluded.group_id, held = excluded.held, over_at = excluded.over_at",
+    width: 7,
+};
+const SWEEP_BRAKES: Query = Query::new(
+    "sweep_brakes",
+    "DELETE FROM brakes WHERE organisation = $2 AND key IN (
+     SELECT key FROM brakes WHERE organisation = $2 AND over_at < $1 ORDER BY over_at LIMIT $3)",
+);
+// Who turns out to be a participant was one when he wrote.
+const PROMOTE: Bulk = Bulk {
+    name: "promote_messages",
+    head: "WITH k (conversation, address) AS (",
+    tail: ") UPDATE messages SET may = 'participant' FROM k
+           WHERE messages.conversation = k.conversation AND messages.sender = k.address AND messages.may = 'unverified'",
+    width: 2,
+};
+const OUTBOUND_MAILS: Bulk = Bulk {
+    name: "insert_outbound_mails",
+    head: "INSERT INTO outbound_mails (id, organisation, conversation, message_id, sent_at)",
+    tail: "ON CONFLICT DO NOTHING",
+    width: 5,
+};
+// Whatever went on in the one that is over goes on in the new one: chains have length one.
+const CONTINUE: Query =
+    Query::new("continue_conversation", "UPDATE conversations SET continued_by = $2 WHERE id = $1 OR continued_by = $1");
+
 const MERGE_MESSAGES: Query = Query::new("merge_messages", "UPDATE messages SET conversation = $2 WHERE conversation = $1");
 const MERGE_IDS: Query = Query::new("merge_ids", "UPDATE message_ids SET conversation = $2 WHERE conversation = $1");
 const MERGE_PEOPLE: Query = Query::new(
@@ -123,6 +160,8 @@ const MERGE_FACTS: Query = Query::new(
      last_message_at = CASE WHEN gone.last_message_at > conversations.last_message_at
                        THEN gone.last_message_at ELSE conversations.last_message_at END,
      state = CASE WHEN gone.state = 'open' THEN 'open' ELSE conversations.state END,
+     closed_at = CASE WHEN gone.state = 'open' OR conversations.state = 'open' THEN NULL
+                 WHEN gone.closed_at > conversations.closed_at THEN gone.closed_at ELSE conversations.closed_at END,
      touched_by_person = conversations.touched_by_person OR gone.touched_by_person
      FROM conversations AS gone WHERE gone.id = $1 AND conversations.id = $2",
 );
@@ -131,6 +170,31 @@ const MERGE_ALIAS: Query = Query::new(
     "merge_alias",
     "UPDATE conversations SET alias_of = $2, message_count = 0, state = 'closed' WHERE id = $1 OR alias_of = $1",
 );
+
+const MERGE_CONTINUED: Query =
+    Query::new("merge_continued", "UPDATE conversations SET continued_by = $2 WHERE continued_by = $1");
+const MERGE_LINKS_FROM: Query = Query::new(
+    "merge_links_from",
+    "INSERT INTO conversation_links (conversation, other, kind, created_at)
+     SELECT $2, other, kind, created_at FROM conversation_links WHERE conversation = $1 AND other <> $2 ON CONFLICT DO NOTHING",
+);
+const MERGE_LINKS_TO: Query = Query::new(
+    "merge_links_to",
+    "INSERT INTO conversation_links (conversation, other, kind, created_at)
+     SELECT conversation, $2, kind, created_at FROM conversation_links WHERE other = $1 AND conversation <> $2
+     ON CONFLICT DO NOTHING",
+);
+const MERGE_LINKS_GO: Query =
+    Query::new("merge_links_go", "DELETE FROM conversation_links WHERE conversation = $1 OR other = $1");
+const MERGE_OUTBOUND: Query = Query::new("merge_outbound", "UPDATE outbound_mails SET conversation = $2 WHERE conversation = $1");
+
+/// What happens to whole conversations, in the order it was decided.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Merge(Merge),
+    /// The first is over and goes on in the second.
+    Continue(ConversationId, ConversationId),
+}
 
 /// One conversation goes into another.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -182,7 +246,12 @@ pub(super) struct Plan {
     items: Vec<Value>,
     attached_items: Vec<(QuarantineId, MessageId, Locator, OrganisationId)>,
     dispositions: Vec<Value>,
-    merges: Vec<Merge>,
+    steps: Vec<Step>,
+    links: BTreeMap<(ConversationId, ConversationId), LinkKind>,
+    outbound: Vec<Value>,
+    brakes: Vec<Value>,
+    braked: BTreeSet<OrganisationId>,
+    brakes_at_us: i64,
     events: Vec<Event>,
 }
 
@@ -214,7 +283,12 @@ impl Plan {
             items: Vec::new(),
             attached_items: Vec::new(),
             dispositions: Vec::new(),
-            merges: Vec::new(),
+            steps: Vec::new(),
+            links: BTreeMap::new(),
+            outbound: Vec::new(),
+            brakes: Vec::new(),
+            braked: BTreeSet::new(),
+            brakes_at_us: 0,
             events: Vec::new(),
         }
     }
@@ -226,9 +300,15 @@ impl Plan {
         self.disposition(mail, "duplicate", Some(message), None);
     }
 
-    /// A person must look first.
-    pub(super) fn hold(&mut self, mail: &Prepared, decision: &Decision, reason: QuarantineReason) -> QuarantineId {
-        let id = QuarantineId(Uuid::now_v7());
+    /// A person must look first. What is held as one has a group: that of its first item.
+    pub(super) fn hold(
+        &mut self,
+        mail: &Prepared,
+        decision: &Decision,
+        reason: QuarantineReason,
+        id: QuarantineId,
+        group: Option<QuarantineId>,
+    ) {
         self.items.extend(values![
             id,
             mail.organisation,
@@ -242,10 +322,33 @@ impl Plan {
             mail.keys.sender.as_str(),
             mail.mail.subject.as_str(),
             json(decision),
+            group,
         ]);
         self.disposition(mail, "quarantined", None, Some(id));
-        self.events.push(Event { item: Some(id), ..Event::new(mail.organisation, EventKind::QuarantineHeld) });
-        id
+        // A group is told once, or a flood of mails would become one of events.
+        if group.is_none_or(|group| group == id) {
+            self.events.push(Event { item: Some(id), ..Event::new(mail.organisation, EventKind::QuarantineHeld) });
+        }
+    }
+
+    /// Counts of brakes as they stand after the batch, whose newest mail was received at `at_us`: that is their time.
+    pub(super) fn brakes(&mut self, counted: &BTreeMap<(OrganisationId, String), i64>, index: &ThreadIndex, at_us: i64) {
+        self.brakes_at_us = at_us;
+        for ((organisation, key), window_us) in counted {
+            let Some(state) = index.brakes.get(&(*organisation, key.clone())) else { continue };
+            // A brake that is on is asked for the window that follows, too.
+            let over_at = state.began_at_us.saturating_add(window_us.saturating_mul(2));
+            self.brakes.extend(values![
+                *organisation,
+                key,
+                state.began_at_us,
+                i64::from(state.count),
+                state.group,
+                i64::from(state.held),
+                over_at
+            ]);
+            self.braked.insert(*organisation);
+        }
     }
 
     /// Remembers who was in a conversation before this batch: called before a decision about it is applied to the index.
@@ -259,10 +362,14 @@ impl Plan {
     pub(super) fn people(&mut self, index: &ThreadIndex) {
         let nobody = HashSet::new();
         let mut before = std::mem::take(&mut self.people_before);
-        for merge in &self.merges {
-            // Their rows move with the merge.
-            let moved = before.get(&merge.from).cloned().unwrap_or_default();
-            before.entry(merge.into).or_default().extend(moved);
+        for step in &self.steps {
+            // Their rows are moved or copied with the step.
+            let (from, into) = match *step {
+                Step::Merge(merge) => (merge.from, merge.into),
+                Step::Continue(old, new) => (old, new),
+            };
+            let moved = before.get(&from).cloned().unwrap_or_default();
+            before.entry(into).or_default().extend(moved);
         }
         for (conversation, before) in before {
             let facts = index.conversations.get(&conversation);
@@ -288,10 +395,11 @@ impl Plan {
         decision: &Decision,
         conversation: ConversationId,
         is_new: bool,
+        goes_on_open: bool,
     ) -> MessageId {
         let message = MessageId(Uuid::now_v7());
         let speaks = matches!(decision.may, May::Open | May::Participant) && !mail.keys.class.is_automatic();
-        self.conversation(mail, conversation, is_new, speaks);
+        self.conversation(mail, conversation, is_new, speaks || goes_on_open);
         self.message(mail, decision, conversation, message);
         self.mailboxes.extend(mail.mailboxes.iter().map(|m| (message, *m)));
         for person in mail.keys.people.iter().chain(&mail.mail.from).filter(|p| !p.name.is_empty()) {
@@ -327,6 +435,12 @@ impl Plan {
             message: Some(message),
             ..Event::new(mail.organisation, EventKind::MessageAttached)
         });
+        if let Some(old) = decision.continues {
+            self.steps.push(Step::Continue(old, conversation));
+        }
+        for link in decision.links.iter().filter(|l| l.conversation != conversation) {
+            self.links.entry((conversation, link.conversation)).or_insert(link.kind);
+        }
         for merged in &decision.merges {
             self.merge(Merge { organisation: mail.organisation, from: *merged, into: conversation });
         }
@@ -341,6 +455,12 @@ impl Plan {
             message: Some(message),
             ..Event::new(mail.organisation, EventKind::QuarantineAttached)
         });
+    }
+
+    /// A mail the product sent: its id, for answers to refer to.
+    pub(super) fn sent(&mut self, organisation: OrganisationId, conversation: ConversationId, id: &str, at_us: i64) {
+        let id = key_text(id);
+        self.outbound.extend(values![Uuid::now_v7(), organisation, conversation, id.as_ref(), at_us]);
     }
 
     /// A conversation the product begins by sending.
@@ -373,7 +493,7 @@ impl Plan {
     }
 
     pub(super) fn merge(&mut self, merge: Merge) {
-        self.merges.push(merge);
+        self.steps.push(Step::Merge(merge));
         self.events.push(Event {
             conversation: Some(merge.into),
             merged: Some(merge.from),
@@ -440,6 +560,7 @@ impl Plan {
             decision.rule.as_str(),
             f64::from(decision.confidence),
             json(decision),
+            keys.customer.as_ref().map(json),
             mail.versions.reader,
             mail.versions.classes,
             mail.versions.rules,
@@ -464,12 +585,15 @@ impl Plan {
         let new = self.new.into_iter().flat_map(|(id, c)| {
             let state = if c.change.reopen { "open" } else { "closed" };
             let (last, added) = (c.change.last_message_at_us, c.change.added);
-            values![id, c.organisation, state, c.subject, c.base_subject, c.created_at_us, last, false, added]
+            let key = subject_key(&c.base_subject);
+            values![id, c.organisation, state, c.subject, c.base_subject, key, c.created_at_us, last, false, added]
         });
         conn.bulk(&CONVERSATIONS, new.collect()).await?;
         conn.bulk(&MESSAGES, self.messages).await?;
         conn.bulk(&MAILBOXES, self.mailboxes.into_iter().flat_map(|(message, mailbox)| values![message, mailbox]).collect())
             .await?;
+        let promoted: Vec<Value> =
+            self.participants.keys().flat_map(|(conversation, address)| values![*conversation, address]).collect();
         let people = self
             .participants
             .into_iter()
@@ -489,20 +613,45 @@ impl Plan {
         let changed = self.changed.into_iter().flat_map(|(id, c)| values![id, c.added, c.last_message_at_us, c.reopen]);
         conn.bulk(&CONVERSATION_CHANGES, changed.collect()).await?;
         conn.bulk(&REPEATS, self.repeats.into_iter().flat_map(|(id, more)| values![id, more]).collect()).await?;
-        for merge in &self.merges {
-            let pair = || values![merge.from, merge.into];
-            conn.run(&MERGE_MESSAGES, pair()).await?;
-            conn.run(&MERGE_IDS, pair()).await?;
-            conn.run(&MERGE_PEOPLE, pair()).await?;
-            conn.run(&MERGE_PEOPLE_LEAVE, values![merge.from]).await?;
-            conn.run(&MERGE_FACTS, pair()).await?;
-            conn.run(&MERGE_ALIAS, pair()).await?;
-            audit::write(conn, Some(merge.organisation), "rules", "conversation.merged", &merge.from.to_string(), &json(merge))
-                .await?;
+        conn.bulk(&OUTBOUND_MAILS, self.outbound).await?;
+        let links = self.links.into_iter().flat_map(|((from, to), kind)| values![from, to, kind.as_str(), now]);
+        conn.bulk(&LINKS, links.collect()).await?;
+        for step in &self.steps {
+            match *step {
+                Step::Merge(merge) => write_merge(conn, merge).await?,
+                Step::Continue(old, new) => {
+                    conn.run(&MERGE_PEOPLE, values![old, new]).await?;
+                    conn.run(&CONTINUE, values![old, new]).await?;
+                }
+            }
         }
         let leaving =
             self.leaving.into_iter().flat_map(|(conversation, address)| values![conversation, key_text(&address).as_ref()]);
         conn.bulk(&PARTICIPANTS_LEAVE, leaving.collect()).await?;
+        conn.bulk(&PROMOTE, promoted).await?;
+        // Twice as many go as came, so that there are never more than the senders of a few windows.
+        let swept = count(BRAKES_SWEPT_MIN.max(2 * self.brakes.len() / BRAKES.width));
+        conn.bulk(&BRAKES, self.brakes).await?;
+        for organisation in self.braked {
+            conn.run(&SWEEP_BRAKES, values![self.brakes_at_us, organisation, swept]).await?;
+        }
         record(conn, now, self.events).await
     }
+}
+
+/// Moves all rows of the conversation that goes.
+async fn write_merge(conn: &mut Conn, merge: Merge) -> Result<(), Error> {
+    let pair = || values![merge.from, merge.into];
+    conn.run(&MERGE_MESSAGES, pair()).await?;
+    conn.run(&MERGE_IDS, pair()).await?;
+    conn.run(&MERGE_OUTBOUND, pair()).await?;
+    conn.run(&MERGE_PEOPLE, pair()).await?;
+    conn.run(&MERGE_PEOPLE_LEAVE, values![merge.from]).await?;
+    conn.run(&MERGE_FACTS, pair()).await?;
+    conn.run(&MERGE_ALIAS, pair()).await?;
+    conn.run(&MERGE_CONTINUED, pair()).await?;
+    conn.run(&MERGE_LINKS_FROM, pair()).await?;
+    conn.run(&MERGE_LINKS_TO, pair()).await?;
+    conn.run(&MERGE_LINKS_GO, values![merge.from]).await?;
+    audit::write(conn, Some(merge.organisation), "rules", "conversation.merged", &merge.from.to_string(), &json(&merge)).await
 }

@@ -90,6 +90,10 @@ pub struct QuarantineItem {
     pub decided_at_us: Option<i64>,
     /// What it became.
     pub message: Option<MessageId>,
+    /// The first item of the group it was held with: a loop or a flood. Deciding on that one decides on all of them.
+    pub group: Option<QuarantineId>,
+    /// For the first item of a group: items of the group in its state, with itself. Otherwise 0.
+    pub group_items: u64,
 }
 
 /// A count with its state, for the first line of a page.
@@ -117,15 +121,29 @@ pub struct ReleasedItem {
 }
 
 macro_rules! select_item {
-    ($condition:literal) => {
+    ($($condition:literal),+) => {
         concat!(
             "SELECT id, organisation, journal, position, received_at, held_at, mailboxes, reasons, state, sender, subject,
-             proposed, released_to, actor, decided_at, message FROM quarantine_items WHERE ",
+             proposed, released_to, actor, decided_at, message, group_id,
+             CASE WHEN group_id = id THEN (SELECT COUNT(*) FROM quarantine_items m
+               WHERE m.group_id = quarantine_items.id AND m.state = quarantine_items.state) ELSE 0 END
+             FROM quarantine_items WHERE ",
+            $($condition),+
+        )
+    };
+}
+// A list shows of a group its first item, as long as that is in the same state as the others.
+macro_rules! select_listed_items {
+    ($condition:literal) => {
+        $crate::store::quarantine::select_item!(
+            "NOT EXISTS (SELECT 1 FROM quarantine_items g WHERE g.id = quarantine_items.group_id
+               AND g.id <> quarantine_items.id AND g.state = quarantine_items.state) AND ",
             $condition
         )
     };
 }
 pub(super) use select_item;
+pub(super) use select_listed_items;
 
 const OF_MAIL: Query = Query::new(
     "quarantine_of_mail",
@@ -151,20 +169,25 @@ const RELEASED: Query = Query::new(
      WHERE state = 'released' AND journal = $1 ORDER BY id LIMIT $2",
 );
 const ITEM: Query = Query::new("quarantine_item", select_item!("id = $1"));
-const PAGE: Query = Query::new("quarantine_page", select_item!("state = $1 AND id < $2 ORDER BY id DESC LIMIT $3"));
+const PAGE: Query = Query::new("quarantine_page", select_listed_items!("state = $1 AND id < $2 ORDER BY id DESC LIMIT $3"));
 const COUNTS: Query = Query::new("quarantine_counts", "SELECT state, COUNT(*) FROM quarantine_items GROUP BY state");
 const SET_RELEASED: Query = Query::new(
     "quarantine_release",
     "UPDATE quarantine_items SET state = 'released', released_to = $2, actor = $3, decided_at = $4
-     WHERE id = $1 AND state IN ('held', 'released')",
+     WHERE (id = $1 OR group_id = $1) AND state IN ('held', 'released')",
 );
+// What is held from now on is another group.
+const LEAVE_GROUP: Query = Query::new("brakes_leave_group", "UPDATE brakes SET group_id = NULL, held = 0 WHERE group_id = $1");
 const SET_DISCARDED: Query = Query::new(
     "quarantine_discard",
-    "UPDATE quarantine_items SET state = 'discarded', actor = $2, decided_at = $3 WHERE id = $1 AND state = 'held'",
+    "UPDATE quarantine_items SET state = 'discarded', actor = $2, decided_at = $3
+     WHERE (id = $1 OR group_id = $1) AND state = 'held'",
 );
 const DISCARD_DISPOSITION: Query = Query::new(
     "quarantine_discard_disposition",
-    "UPDATE dispositions SET kind = 'discarded', decided_at = $4 WHERE journal = $1 AND position = $2 AND organisation = $3",
+    "UPDATE dispositions SET kind = 'discarded', decided_at = $2 FROM quarantine_items q
+     WHERE (q.id = $1 OR q.group_id = $1) AND q.state = 'held' AND dispositions.journal = q.journal
+     AND dispositions.position = q.position AND dispositions.organisation = q.organisation",
 );
 const CONVERSATION_OWNER: Query = Query::new("conversation_owner", "SELECT organisation FROM conversations WHERE id = $1");
 // A position's upper half is the segment's number.
@@ -289,7 +312,7 @@ impl Store {
             .collect()
     }
 
-    /// Lets a held mail go on: the intake attaches it, into `conversation` or where the rules put it. `actor` is
+    /// Lets a held mail go on, and with the first of a group all of it: the intake attaches it, into `conversation` or where the rules put it. `actor` is
     /// `user:ID` or `cli`. Releasing again changes where it goes, until it is attached.
     ///
     /// # Errors
@@ -297,6 +320,7 @@ impl Store {
     pub async fn release(&self, id: QuarantineId, conversation: Option<ConversationId>, actor: &str) -> Result<(), Error> {
         let mut conn = self.writer().await?;
         let item = load(&mut conn, id).await?;
+        lock_organisations(&mut conn, std::iter::once(item.organisation)).await?;
         if let Some(conversation) = conversation {
             let owner = conn.row(&CONVERSATION_OWNER, values![conversation]).await?;
             let owner = owner.map(|row| row.get(CONVERSATION_OWNER.name, 0).map(OrganisationId)).transpose()?;
@@ -304,28 +328,32 @@ impl Store {
                 return Err(Error::NotFound { kind: "conversation of this organisation:", name: conversation.to_string() });
             }
         }
-        if conn.run(&SET_RELEASED, values![id, conversation, actor, now_us()]).await? == 0 {
+        let items = conn.run(&SET_RELEASED, values![id, conversation, actor, now_us()]).await?;
+        if items == 0 {
             return Err(not_held(&item));
         }
-        let detail = json(&serde_json::json!({ "conversation": conversation }));
+        conn.run(&LEAVE_GROUP, values![id]).await?;
+        let detail = json(&serde_json::json!({ "conversation": conversation, "items": items }));
         audit::write(&mut conn, Some(item.organisation), actor, "quarantine.released", &id.to_string(), &detail).await?;
         conn.commit().await
     }
 
-    /// Decides that a held mail becomes nothing, and why. Its raw bytes stay in the journal as long as others do.
+    /// Decides that a held mail becomes nothing, and with the first of a group all of it, and why. Its raw bytes stay in the journal as long as others do.
     ///
     /// # Errors
     /// There is no such item, it is not held, or the database.
     pub async fn discard(&self, id: QuarantineId, why: &str, actor: &str) -> Result<(), Error> {
         let mut conn = self.writer().await?;
         let item = load(&mut conn, id).await?;
+        lock_organisations(&mut conn, std::iter::once(item.organisation)).await?;
         let now = now_us();
-        if conn.run(&SET_DISCARDED, values![id, actor, now]).await? == 0 {
+        conn.run(&DISCARD_DISPOSITION, values![id, now]).await?;
+        let items = conn.run(&SET_DISCARDED, values![id, actor, now]).await?;
+        if items == 0 {
             return Err(not_held(&item));
         }
-        let why = json(&serde_json::json!({ "why": why }));
-        let Locator { journal, position } = item.locator;
-        conn.run(&DISCARD_DISPOSITION, values![journal, position, item.organisation, now]).await?;
+        conn.run(&LEAVE_GROUP, values![id]).await?;
+        let why = json(&serde_json::json!({ "why": why, "items": items }));
         audit::write(&mut conn, Some(item.organisation), actor, "quarantine.discarded", &id.to_string(), &why).await?;
         let event = Event { item: Some(id), ..Event::new(item.organisation, EventKind::QuarantineDiscarded) };
         record(&mut conn, now, vec![event]).await?;
@@ -382,5 +410,7 @@ pub(super) fn item(row: &Row) -> Result<QuarantineItem, Error> {
         actor: c.take()?,
         decided_at_us: c.take()?,
         message: c.take::<Option<Uuid>>()?.map(MessageId),
+        group: c.take::<Option<Uuid>>()?.map(QuarantineId),
+        group_items: u64::try_from(c.take::<i64>()?).unwrap_or_default(),
     })
 }

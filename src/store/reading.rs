@@ -69,6 +69,7 @@ impl Message {
             "author": self.author,
             "may": self.may,
             "decision": self.decision,
+            "customer": self.customer,
             "versions": { "reader": self.reader_version, "classes": self.classes_version, "rules": self.rules_version },
         })
     }

@@ -23,14 +23,14 @@ pub struct QuarantineFilter {
 // Reasons are JSON that this version wrote, so the text of one is known.
 const MATCHING: Query = Query::new(
     "quarantine_matching",
-    super::quarantine::select_item!(
+    super::quarantine::select_listed_items!(
         "state = $1 AND id < $2 AND ($3 IS NULL OR reasons LIKE $3) AND ($4 IS NULL OR organisation = $4)
          ORDER BY id DESC LIMIT $5"
     ),
 );
 const MATCHING_ANY_STATE: Query = Query::new(
     "quarantine_matching_any_state",
-    super::quarantine::select_item!(
+    super::quarantine::select_listed_items!(
         "id < $1 AND ($2 IS NULL OR reasons LIKE $2) AND ($3 IS NULL OR organisation = $3) ORDER BY id DESC LIMIT $4"
     ),
 );
