@@ -64,7 +64,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Let it through
+    /// Let it through; with the first of a group all of it
     Release {
         /// The item's id
         id: QuarantineId,
@@ -72,7 +72,7 @@ enum Command {
         #[arg(long, value_name = "CONVERSATION")]
         to: Option<ConversationId>,
     },
-    /// Decide that it becomes nothing; its raw bytes stay in the journal
+    /// Decide that it becomes nothing, with the first of a group all of it; its raw bytes stay in the journal
     Discard {
         /// The item's id
         id: QuarantineId,
@@ -161,7 +161,10 @@ async fn list(store: &Store, mut filter: QuarantineFilter, limit: usize, as_json
             if as_json {
                 writeln!(out, "{}", as_value(item))?;
             } else {
-                let reasons: Vec<&str> = item.reasons.iter().map(|r| r.code.as_str()).collect();
+                let mut reasons: Vec<String> = item.reasons.iter().map(|r| r.code.as_str().to_owned()).collect();
+                if item.group_items > 1 {
+                    reasons.push(format!("group of {}", item.group_items));
+                }
                 writeln!(
                     out,
                     "{}  {}  {:<9}  {}  {}  {}",
@@ -198,6 +201,13 @@ async fn show(store: &Store, config: &Config, id: QuarantineId, raw: bool, as_js
     writeln!(out, "received  {}\nqueue id  {}", time(item.received_at_us), item.locator.position)?;
     if let Some(actor) = &item.actor {
         writeln!(out, "decided   by {actor}, {}", item.decided_at_us.map(time).unwrap_or_default())?;
+    }
+    match item.group {
+        Some(_) if item.group_items > 1 => {
+            writeln!(out, "group     the first of {}: what is decided on it holds for all", item.group_items)?;
+        }
+        Some(first) if first != item.id => writeln!(out, "group     of {first}")?,
+        _ => {}
     }
     for r in &item.reasons {
         writeln!(out, "reason    {}: {}\n          {}", r.code.as_str(), r.code.explain(), plain(&r.detail))?;
@@ -253,6 +263,8 @@ fn as_value(item: &QuarantineItem) -> Value {
         "actor": item.actor,
         "decided_at": item.decided_at_us.map(time),
         "message": item.message,
+        "group": item.group,
+        "group_items": item.group_items,
     })
 }
 

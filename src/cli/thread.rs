@@ -19,7 +19,7 @@ use std::process::ExitCode;
 /// Options of `tidegate thread`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Args {
-    /// One JSON object a line: file, conversation, rule, confidence, may, evidence
+    /// One JSON object a line: file, conversation, rule, confidence, may, evidence, customer
     #[arg(long)]
     json: bool,
     /// Mails, mboxes, Maildirs and folders; `-` is standard input
@@ -95,6 +95,7 @@ struct Line<'a> {
     confidence: f32,
     may: &'static str,
     evidence: &'a [crate::mail::Evidence],
+    customer: Option<&'a crate::mail::Customer>,
 }
 
 /// A line a mail, in the order they were read.
@@ -115,6 +116,7 @@ fn write_json(out: &mut impl Write, filed: &[Filed], groups: &[Vec<usize>]) -> i
             confidence: (d.confidence * 100.0).round() / 100.0,
             may: d.may.as_str(),
             evidence: &d.evidence,
+            customer: d.customer.as_ref(),
         };
         serde_json::to_writer(&mut *out, &line)?;
         out.write_all(b"\n")?;

@@ -68,6 +68,16 @@ pub(super) async fn show(State(app): State<SharedApp>, staff: Staff, Path(id): P
             section.card {
                 h2 { "What to do" }
                 @if let Some(proposed) = &proposed { (proposal::show(proposed)) }
+                @if item.group_items > 1 {
+                    p.note role="status" {
+                        "This is the first of a group of " (item.group_items) " mails. What you decide here holds for all of them."
+                    }
+                } @else if let Some(first) = item.group.filter(|first| *first != item.id) {
+                    p.note role="status" {
+                        "This mail was held with others. "
+                        a href={ (review::PATH) "/" (first) } { "Decide on the whole group" }
+                    }
+                }
                 (disposition::forms(&staff, item.id))
             }
         }

@@ -46,9 +46,21 @@ pub(super) fn show(decision: &Value) -> Markup {
             "If released, it "
             @match existing {
                 Some(id) => { "would be added to conversation " span.mono { (id) } ", because " (because(rule)) "." }
-                None => { "would begin a new conversation." }
+                None => {
+                    "would begin a new conversation"
+                    @if let Some(old) = decision["continues"].as_str() {
+                        " that goes on where " span.mono { (old) } " is over, because " (because(rule))
+                    }
+                    "."
+                }
             }
             " " (may(decision["may"].as_str().unwrap_or_default()))
+        }
+        @if decision["customer"]["proposed"].as_bool() == Some(true) {
+            p {
+                "The customer may be " (decision["customer"]["name"].as_str().unwrap_or_default()) " "
+                span.mono { (decision["customer"]["address"].as_str().unwrap_or_default()) } ": only the mail says so."
+            }
         }
         @if !evidence.is_empty() {
             table {
@@ -83,6 +95,11 @@ fn because(rule: &str) -> &str {
         "reference" => "it answers a mail in there",
         "shared-ancestor" => "it answers the same mail as one in there",
         "bounced-id" => "it is about a mail in there that could not be delivered",
+        "body-marker" => "it quotes a mail of ours from there",
+        "tracker" => "another system numbers it as the same case",
+        "new-from-old" => "it was made from a mail in there",
+        "closed" => "it belongs to a conversation that was closed long ago",
+        "rollover" => "it belongs to a conversation that is too old or too long",
         "thread-index" => "Exchange numbered it as part of that thread",
         "subject-tag" => "its subject carries that conversation's tag",
         "subject-and-people" => "subject and people are the same",

@@ -153,6 +153,7 @@ fn row(item: &QuarantineItem, glimpse: Option<&Glimpse>, organisation: Option<&s
             }
             span.chips {
                 @for reason in &item.reasons { span.chip.warn { (reason_name(reason.code)) } " " }
+                @if item.group_items > 1 { span.chip { "Group of " (item.group_items) } " " }
                 @if item.state != QuarantineState::Held { (state_chip(item.state)) }
             }
         }

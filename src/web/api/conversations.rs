@@ -33,6 +33,7 @@ pub(super) async fn one(State(app): State<SharedApp>, AskedPath(text): AskedPath
     let people = app.state.store.participants(found.id, None, app.limits.page_rows_max).await?;
     let mut body = shown(&found);
     body["participants"] = json!(people);
+    body["links"] = json!(app.state.store.conversation_links(found.id).await?);
     Ok(Json(body))
 }
 

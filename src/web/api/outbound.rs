@@ -4,9 +4,10 @@
 use super::Answer;
 use super::asked::{AskedJson, id, optional_id};
 use crate::directory::Directory;
+use crate::limits::Limits;
 use crate::mail::{ConversationId, OrganisationId, Person};
 use crate::store::{Outbound, now_us};
-use crate::threading::{TokenClaim, TokenKeys, TokenUse};
+use crate::threading::{LOOP_FIELD, TokenClaim, TokenKeys, TokenUse, subject_tag_id, text_print};
 use crate::web::SharedApp;
 use crate::web::problem::Problem;
 use axum::Json;
@@ -23,6 +24,8 @@ const ADDRESS_BYTES_MAX: usize = 320;
 const MESSAGE_ID_BYTES_MAX: usize = 900;
 /// Bytes of a local part (RFC 5321).
 const LOCAL_PART_BYTES_MAX: usize = 64;
+/// Bytes of a tag in subjects.
+const SUBJECT_TAG_BYTES_MAX: usize = 64;
 /// Message-IDs for References: mail programs look at the last few.
 const REFERENCES_MAX: usize = 20;
 
@@ -35,6 +38,10 @@ pub(super) struct Sending {
     #[serde(default)]
     subject: String,
     recipients: Vec<String>,
+    /// The tag the product puts into the subject, such as `Ticket#1234`.
+    subject_tag: Option<String>,
+    /// The text, to know the mail by if it comes back without its header.
+    text: Option<String>,
 }
 
 pub(super) async fn register(State(app): State<SharedApp>, AskedJson(sending): AskedJson<Sending>) -> Answer<Json<Value>> {
@@ -66,6 +73,7 @@ pub(super) async fn register(State(app): State<SharedApp>, AskedJson(sending): A
         conversation: known,
         message_ids: vec![message_id.clone()],
         subject: sending.subject,
+        marks: marks(sending.subject_tag.as_deref(), sending.text.as_deref(), &app.limits)?,
         addressees: recipients.iter().map(|a| Person { name: String::new(), address: a.clone() }).collect(),
         sent_at_us: now_us(),
     };
@@ -81,9 +89,35 @@ pub(super) async fn register(State(app): State<SharedApp>, AskedJson(sending): A
         "in_reply_to": references.last(),
         "references": references,
         "reply_to": reply_to(only),
+        "return_path": reply_to(only),
         "body_marker": tokens.body_marker(&claim(organisation, conversation, only)),
+        "headers": headers(tokens, &claim(organisation, conversation, "")),
         "recipients": each,
     })))
+}
+
+/// Fields to add to the mail: by the first it is known when it comes back.
+fn headers(tokens: &TokenKeys, claim: &TokenClaim<'_>) -> Value {
+    let mark = tokens.loop_mark(claim).map(|mark| (LOOP_FIELD.to_owned(), Value::from(mark)));
+    Value::Object(mark.into_iter().collect())
+}
+
+/// What is looked up beside the Message-ID.
+fn marks(tag: Option<&str>, text: Option<&str>, limits: &Limits) -> Result<Vec<String>, Problem> {
+    let tag = tag.map(str::trim).filter(|t| !t.is_empty());
+    if let Some(tag) = tag
+        && (!(3..=SUBJECT_TAG_BYTES_MAX).contains(&tag.len()) || !tag.chars().any(|c| c.is_ascii_digit()))
+    {
+        let problem = format!("`subject_tag` has 3 to {SUBJECT_TAG_BYTES_MAX} bytes and a digit, such as Ticket#1234.");
+        return Err(Problem::bad_request(problem));
+    }
+    // Read as it is read when it comes back, so that the same is left out.
+    let print = text.and_then(|text| {
+        let mut mail = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".to_vec();
+        mail.extend_from_slice(text.as_bytes());
+        text_print(&crate::normalize::normalize(&mail, limits))
+    });
+    Ok(tag.map(subject_tag_id).into_iter().chain(print).collect())
 }
 
 fn claim(organisation: OrganisationId, conversation: ConversationId, addressee: &str) -> TokenClaim<'_> {

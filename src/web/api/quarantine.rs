@@ -119,5 +119,7 @@ fn shown(item: &QuarantineItem) -> Value {
         "actor": item.actor,
         "decided_at": item.decided_at_us.map(time),
         "message": item.message,
+        "group": item.group,
+        "group_items": item.group_items,
     })
 }
