@@ -30,7 +30,7 @@ fn decide(keys: &ThreadKeys, index: &ThreadIndex, _fresh: ConversationId) -> Dec
         Some(known) => (Where::Existing(index.resolve(known.conversation)), Rule::Reference, May::Participant),
         None => (Where::New, Rule::New, May::Open),
     };
-    Decision { place, merges: vec![], may, rule, confidence: 1.0, evidence: vec![], suggestions: vec![], hold: None }
+    Decision::new(place, may, rule)
 }
 
 /// The nth mail: every conversation has five messages of two people, spread over 5,000 mails; one mail in four has an attachment.
@@ -68,19 +68,13 @@ fn mail(organisation: OrganisationId, mailbox: tidegate::mail::MailboxId, n: usi
         }),
         class: Arc::new(Classification { class: Class::Person, evidence: vec![], bounce: None }),
         keys: ThreadKeys {
-            organisation,
-            message_id: id(step),
             references,
-            tokens: vec![],
-            foreign_token: false,
             base_subject: subject,
             subject_kind: SubjectKind::Reply,
-            thread_index: None,
             sender: customer.address.clone(),
             people: vec![customer, colleague],
-            class: Class::Person,
-            bounced_id: None,
             received_at_us: 1_700_000_000_000_000 + n as i64,
+            ..ThreadKeys::new(organisation, id(step))
         },
         versions: Versions { reader: 1, classes: 1, rules: 1 },
         release: None,

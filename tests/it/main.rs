@@ -1,13 +1,16 @@
 //! From outside: the binary over real sockets, real peers, both databases. One test binary, so that it links once.
 #![allow(clippy::unwrap_used)]
 mod architecture;
+mod attacks;
 mod classify;
 mod config;
 mod corpora;
 mod database;
+mod desk;
 mod dialogues;
 mod directory_commands;
 mod gateway;
+mod graphs;
 mod isolation;
 mod journal_histories;
 mod left_out;
@@ -21,8 +24,10 @@ mod rig;
 mod send_import;
 mod serve;
 mod store_both;
-mod threading_attacks;
 mod threading_corpus;
 mod threading_order;
+mod threading_rows;
+mod threading_rules;
+mod threading_store;
 mod torture;
 mod web;

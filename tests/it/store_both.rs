@@ -35,7 +35,7 @@ fn decide(keys: &ThreadKeys, index: &ThreadIndex, _fresh: ConversationId) -> Dec
         Where::Existing(_) => May::Unverified,
     };
     let hold = (keys.base_subject == "hold").then_some(HoldReason::ForgedParticipant);
-    Decision { place, merges: found.collect(), may, rule, confidence: 1.0, evidence: vec![], suggestions: vec![], hold }
+    Decision { merges: found.collect(), hold, ..Decision::new(place, may, rule) }
 }
 
 /// Mails for one organisation.
@@ -72,19 +72,12 @@ impl Desk {
             }),
             class: Arc::new(Classification { class: Class::Person, evidence: vec![], bounce: None }),
             keys: ThreadKeys {
-                organisation: self.organisation,
-                message_id: id.into(),
                 references: references.iter().map(|r| (*r).to_owned()).collect(),
-                tokens: vec![],
-                foreign_token: false,
                 base_subject: format!("about {id}"),
-                subject_kind: tidegate::mail::SubjectKind::Plain,
-                thread_index: None,
                 sender: ann.address.clone(),
                 people: vec![ann],
-                class: Class::Person,
-                bounced_id: None,
                 received_at_us: 1_000_000 + i64::from(offset),
+                ..ThreadKeys::new(self.organisation, id)
             },
             versions: Versions { reader: 1, classes: 1, rules: 1 },
             release: None,
@@ -245,7 +238,7 @@ on_both_databases! {
         let (_, chosen) = attached(&attach_one(&db.store, desk.mail(1, "a@x", &[])).await);
         let mut mail = desk.mail(2, "h@x", &[]);
         mail.keys.base_subject = "hold".into();
-        let Outcome::Quarantined(id) = attach_one(&db.store, mail.clone()).await else { panic!("it was not held") };
+        let Outcome::Quarantined(id, _) = attach_one(&db.store, mail.clone()).await else { panic!("it was not held") };
         let item = db.store.quarantine_item(id).await.unwrap();
         assert_eq!((item.state, item.reasons[0].code), (QuarantineState::Held, ReasonCode::ForgedParticipant));
         assert_eq!((item.subject.as_deref(), item.mailboxes), (Some("About h@x"), vec![desk.mailbox]));
@@ -279,7 +272,7 @@ on_both_databases! {
         let desk = Desk::new(&db.store, "acme").await;
         let mut mail = desk.mail(1, "h@x", &[]);
         mail.keys.base_subject = "hold".into();
-        let Outcome::Quarantined(id) = attach_one(&db.store, mail.clone()).await else { panic!("it was not held") };
+        let Outcome::Quarantined(id, _) = attach_one(&db.store, mail.clone()).await else { panic!("it was not held") };
         let mut twin = mail.clone();
         twin.locator.position.offset = 2;
         twin.keys.base_subject = "fine".into();
@@ -531,6 +524,7 @@ on_both_databases! {
         let outbound = |conversation, ids: &[&str]| Outbound {
             organisation: desk.organisation,
             conversation,
+            marks: vec![],
             message_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
             subject: "Your order".into(),
             addressees: vec![Person { name: "Cleo".into(), address: "Cleo@C.test".into() }],
@@ -658,6 +652,12 @@ fn both_databases_have_the_same_tables_and_columns() {
                 table = name.split(' ').next().map(str::to_owned);
             } else if line.starts_with(')') {
                 table = None;
+            } else if let Some(added) = line.strip_prefix("ALTER TABLE ") {
+                out.extend(
+                    added
+                        .split_once(" ADD COLUMN ")
+                        .map(|(table, rest)| format!("{table}.{}", rest.split(' ').next().unwrap_or_default())),
+                );
             } else if line.starts_with("CREATE ") || line.starts_with("PRIMARY KEY") {
                 out.push(line.to_owned());
             } else if let (Some(table), Some((column, rest))) = (&table, line.split_once(' ')) {
@@ -666,14 +666,19 @@ fn both_databases_have_the_same_tables_and_columns() {
         }
         out
     };
-    let sqlite = columns(include_str!("../../migrations/sqlite/0001_first.sql"));
+    let mut sqlite = columns(include_str!("../../migrations/sqlite/0001_first.sql"));
     assert_eq!(sqlite, columns(include_str!("../../migrations/postgres/0001_first.sql")));
+    let second = columns(include_str!("../../migrations/sqlite/0002_threading.sql"));
+    assert_eq!(second, columns(include_str!("../../migrations/postgres/0002_threading.sql")));
+    sqlite.extend(second);
     assert!(sqlite.len() > 100, "{sqlite:?}");
 
     // What is stable is documented.
     let manual = include_str!("../../docs/schema.md");
     let own = [
         "message_ids",
+        "brakes",
+        "outbound_mails",
         "webhook_endpoints",
         "users",
         "sessions",

@@ -1,136 +1,31 @@
 //! The same mails make the same conversations, whatever the order they come in.
 
+use crate::graphs::{CONVERSATIONS, Groups, Mail, ORGANISATION, components, graph, keys as keys_of, known, short_lived};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::{BTreeMap, BTreeSet};
-use tidegate::mail::{
-    Class, ConversationFacts, ConversationId, OrganisationId, Person, SubjectKind, ThreadIndex, ThreadKeys, TokenEvidence,
-    TokenPlace, Where,
-};
+use tidegate::mail::{Class, ConversationFacts, ConversationId, Policy, SubjectKind, ThreadIndex, ThreadKeys, Where};
 use tidegate::threading::{Partition, decide};
 use uuid::Uuid;
 
-/// A mail of a random graph.
-#[derive(Debug, Clone)]
-struct Mail {
-    /// Two mails may have the same id: clients that make bad ones, and the same mail by two ways.
-    id: u8,
-    /// What it answers and what stands before that; ids of mails that may be lost.
-    refers: Vec<u8>,
-    from: u8,
-    to: Vec<u8>,
-    class: Class,
-    kind: SubjectKind,
-    thread_index: Option<u8>,
-    /// A token of a conversation that began outside these mails.
-    token: Option<(u8, TokenPlace)>,
-}
-
-fn mail(ids: u8) -> impl Strategy<Value = Mail> {
-    let class =
-        prop_oneof![8 => Just(Class::Person), 1 => Just(Class::AutoReply), 1 => Just(Class::List), 1 => Just(Class::Bounce)];
-    let kind = prop_oneof![2 => Just(SubjectKind::Plain), 5 => Just(SubjectKind::Reply), 1 => Just(SubjectKind::Forward)];
-    let refers = prop::collection::vec(0..ids, 0..4);
-    let thread_index = prop_oneof![6 => Just(None), 1 => (0..3u8).prop_map(Some)];
-    let place = prop_oneof![Just(TokenPlace::Envelope), Just(TokenPlace::Cc), Just(TokenPlace::MessageId)];
-    let token = prop_oneof![5 => Just(None), 1 => (0..2u8, place).prop_map(Some)];
-    (0..ids, refers, 0..6u8, prop::collection::vec(0..6u8, 0..3), class, kind, thread_index, token).prop_map(
-        |(id, refers, from, to, class, kind, thread_index, token)| Mail {
-            id,
-            refers,
-            from,
-            to,
-            class,
-            kind,
-            thread_index,
-            token,
-        },
-    )
-}
-
 fn keys(mail: &Mail, received: usize) -> ThreadKeys {
-    let message_id = format!("{}@x.test", mail.id);
-    let person = |n: &u8| Person { name: String::new(), address: format!("person{n}@people.test") };
-    let mut references: Vec<String> = Vec::new();
-    let mut bounced_id = None;
-    for id in mail.refers.iter().map(|r| format!("{r}@x.test")).filter(|r| *r != message_id) {
-        if mail.class == Class::Bounce && bounced_id.is_none() {
-            bounced_id = Some(id);
-        } else if !references.contains(&id) {
-            references.push(id);
-        }
-    }
-    ThreadKeys {
-        organisation: OrganisationId(Uuid::from_u128(1)),
-        message_id,
-        references,
-        tokens: mail
-            .token
-            .map(|(n, place)| TokenEvidence { conversation: begun(n), addressee_is_sender: n == 0, place })
-            .into_iter()
-            .collect(),
-        foreign_token: false,
-        base_subject: "subject".to_owned(),
-        subject_kind: mail.kind,
-        thread_index: mail.thread_index.map(|n| format!("{n}@thread-index.invalid")),
-        sender: person(&mail.from).address,
-        people: std::iter::once(&mail.from).chain(&mail.to).map(person).collect(),
-        class: mail.class,
-        bounced_id,
-        received_at_us: received as i64,
-    }
+    keys_of(mail, received, ORGANISATION, &CONVERSATIONS)
 }
 
-/// A conversation that the product began.
-fn begun(n: u8) -> ConversationId {
-    ConversationId(Uuid::from_u128(0xffff_0000 + u128::from(n)))
-}
-
-/// What is known before the first mail.
-fn known() -> ThreadIndex {
-    let mut index = ThreadIndex::default();
-    for n in 0..2 {
-        index.conversations.insert(begun(n), ConversationFacts { created_at_us: -1, ..ConversationFacts::default() });
-        index.owners.insert(begun(n), OrganisationId(Uuid::from_u128(1)));
+/// Files the mails in an order under a policy; tells which belong together, also where conversations are only linked.
+fn linked(mails: &[Mail], order: &[usize], touched: bool, policy: Policy) -> BTreeSet<BTreeSet<usize>> {
+    let mut partition = Partition::from_index(known(touched));
+    let mut groups = Groups::default();
+    for (at, n) in order.iter().enumerate() {
+        let decision = partition.add(&ThreadKeys { policy, ..keys(&mails[*n], at) });
+        groups.decided(*n, partition.conversation(at).unwrap(), &decision);
     }
-    index
-}
-
-/// The ids a mail ties, and the conversation its token names.
-fn ties(keys: &ThreadKeys) -> Vec<String> {
-    let token = keys.tokens.first().filter(|_| !keys.is_forward()).map(|t| t.conversation.to_string());
-    keys.ties().map(str::to_owned).chain(token).collect()
-}
-
-/// What it should be: the connected components, by the plainest means.
-fn components(mails: &[Mail]) -> BTreeSet<BTreeSet<usize>> {
-    let all: Vec<ThreadKeys> = mails.iter().map(|m| keys(m, 0)).collect();
-    let mut group: Vec<usize> = (0..all.len()).collect();
-    let mut first: BTreeMap<String, usize> = BTreeMap::new();
-    loop {
-        let mut changed = false;
-        for (n, k) in all.iter().enumerate() {
-            for id in ties(k) {
-                let least = *first.get(&id).unwrap_or(&group[n]).min(&group[n]);
-                changed |= group[n] != least || first.get(&id).is_some_and(|f| *f != least);
-                group[n] = least;
-                first.insert(id, least);
-            }
-        }
-        if !changed {
-            break;
-        }
-    }
-    let mut out: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for (n, g) in group.iter().enumerate() {
-        out.entry(*g).or_default().insert(n);
-    }
-    out.into_values().collect()
+    groups.of_mails(mails.len())
 }
 
 /// Files the mails in an order, and tells the conversations in the numbers of `mails`.
 fn filed(mails: &[Mail], order: &[usize]) -> BTreeSet<BTreeSet<usize>> {
-    let mut partition = Partition::from_index(known());
+    let mut partition = Partition::from_index(known(false));
     for (at, n) in order.iter().enumerate() {
         partition.add(&keys(&mails[*n], at));
     }
@@ -179,33 +74,42 @@ impl Rows {
     }
 }
 
-fn graph() -> impl Strategy<Value = (Vec<Mail>, Vec<usize>)> {
-    prop::collection::vec(mail(14), 1..24).prop_flat_map(|mails| {
-        let order: Vec<usize> = (0..mails.len()).collect();
-        (Just(mails), Just(order).prop_shuffle())
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn any_order_gives_the_connected_components((mails, order) in graph()) {
+    fn any_order_gives_the_connected_components((mails, order) in graph(24)) {
         let expected = components(&mails);
         prop_assert_eq!(&filed(&mails, &(0..mails.len()).collect::<Vec<_>>()), &expected);
         prop_assert_eq!(&filed(&mails, &order), &expected);
     }
 
     #[test]
-    fn the_same_mail_twice_changes_nothing((mails, order) in graph(), again in prop::collection::vec(any::<Index>(), 0..6)) {
+    fn what_staff_have_worked_on_is_linked_and_stays_apart((mails, order) in graph(24)) {
+        prop_assert_eq!(linked(&mails, &order, true, Policy::default()), components(&mails));
+        let mut partition = Partition::from_index(known(true));
+        for (at, n) in order.iter().enumerate() {
+            let decision = partition.add(&keys(&mails[*n], at));
+            prop_assert!(!decision.merges.contains(&CONVERSATIONS[0]) && !decision.merges.contains(&CONVERSATIONS[1]));
+        }
+    }
+
+    #[test]
+    fn conversations_that_end_are_one_chain_with_those_they_go_on_in((mails, order) in graph(24)) {
+        prop_assert_eq!(linked(&mails, &order, false, short_lived()), components(&mails));
+        prop_assert_eq!(linked(&mails, &order, true, short_lived()), components(&mails));
+    }
+
+    #[test]
+    fn the_same_mail_twice_changes_nothing((mails, order) in graph(24), again in prop::collection::vec(any::<Index>(), 0..6)) {
         let twice: Vec<usize> = order.iter().copied().chain(again.iter().map(|i| i.index(mails.len()))).collect();
         prop_assert_eq!(filed(&mails, &twice), components(&mails));
     }
 
     #[test]
-    fn batches_cut_anywhere_give_the_same((mails, order) in graph(), cuts in prop::collection::vec(1..6usize, 24)) {
+    fn batches_cut_anywhere_give_the_same((mails, order) in graph(24), cuts in prop::collection::vec(1..6usize, 24)) {
         let all: Vec<ThreadKeys> = order.iter().enumerate().map(|(at, n)| keys(&mails[*n], at)).collect();
-        let mut rows = Rows { everything: known(), placed: Vec::new() };
+        let mut rows = Rows { everything: known(false), placed: Vec::new() };
         let mut rest = all.as_slice();
         for cut in cuts {
             let (batch, after) = rest.split_at(cut.min(rest.len()));
@@ -220,8 +124,8 @@ proptest! {
     }
 
     #[test]
-    fn every_conversation_that_stays_counts_its_messages((mails, order) in graph()) {
-        let mut partition = Partition::from_index(known());
+    fn every_conversation_that_stays_counts_its_messages((mails, order) in graph(24)) {
+        let mut partition = Partition::from_index(known(false));
         for (at, n) in order.iter().enumerate() {
             partition.add(&keys(&mails[*n], at));
         }
@@ -236,7 +140,7 @@ proptest! {
 
 #[test]
 fn a_chain_of_two_thousand_mails_read_backwards_is_one_conversation() {
-    let mut partition = Partition::from_index(known());
+    let mut partition = Partition::from_index(known(false));
     // Every second mail first, so that each one after joins two conversations.
     let order = (0..2_000).step_by(2).chain((0..2_000).skip(1).step_by(2)).rev();
     for n in order {
@@ -247,7 +151,9 @@ fn a_chain_of_two_thousand_mails_read_backwards_is_one_conversation() {
             to: Vec::new(),
             class: Class::Person,
             kind: SubjectKind::Reply,
+            answers_forward: false,
             thread_index: None,
+            tracker: None,
             token: None,
         };
         let mut k = keys(&mail, n);

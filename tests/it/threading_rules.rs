@@ -1,123 +1,10 @@
-//! What someone may try with ids, tokens and subjects, and what he gets.
+//! What each rule of threading does with a mail, and does not.
 
+use crate::desk::{DESK, Desk, ORG, OTHER, mail, person};
 use std::collections::HashSet;
-use tidegate::classify::classify;
-use tidegate::directory::{Directory, Mailbox};
-use tidegate::limits::Limits;
-use tidegate::mail::{
-    ConversationFacts, ConversationId, Decision, Envelope, EnvelopeRecipient, Header, HoldReason, IdStanding, KnownId, MailboxId,
-    May, NormalizedMail, OrganisationId, Person, Protocol, Rule, ThreadIndex, ThreadKeys, TokenPlace, Where,
-};
-use tidegate::threading::{TokenClaim, TokenKeys, decide, keys};
+use tidegate::mail::{ConversationId, Header, IdStanding, KnownId, LinkKind, May, Policy, Rule, TokenPlace, Where};
+use tidegate::threading::{TokenClaim, decide, text_print};
 use uuid::Uuid;
-
-const ORG: OrganisationId = OrganisationId(Uuid::from_u128(1));
-const OTHER: OrganisationId = OrganisationId(Uuid::from_u128(2));
-const DESK: &str = "help@desk.test";
-const OTHER_DESK: &str = "help@other.test";
-
-/// A desk with its conversations, and mails that come in one by one.
-struct Desk {
-    index: ThreadIndex,
-    directory: Directory,
-    tokens: TokenKeys,
-    fresh: u128,
-}
-
-impl Desk {
-    fn new() -> Desk {
-        let mailbox = |n, organisation, address: &str| Mailbox {
-            id: MailboxId(Uuid::from_u128(n)),
-            organisation,
-            address: address.to_owned(),
-        };
-        let mailboxes = [
-            mailbox(1, ORG, DESK),
-            mailbox(2, ORG, "reply+*@desk.test"),
-            mailbox(3, OTHER, OTHER_DESK),
-            mailbox(4, OTHER, "reply+*@other.test"),
-        ];
-        Desk {
-            index: ThreadIndex::default(),
-            directory: Directory::new(1, mailboxes),
-            tokens: TokenKeys::from_secrets(["a secret of at least sixteen bytes"]),
-            fresh: 0,
-        }
-    }
-
-    fn keys(&self, mail: &NormalizedMail, rcpt: &str) -> ThreadKeys {
-        let envelope = Envelope {
-            received_at_us: self.fresh as i64,
-            session: String::new(),
-            protocol: Protocol::ESMTP,
-            client_ip: None,
-            client_name: None,
-            helo: None,
-            reverse_path: mail.from.as_ref().map(|p| p.address.clone()).unwrap_or_default(),
-            recipients: vec![EnvelopeRecipient {
-                address: rcpt.to_owned(),
-                organisation: ORG,
-                mailbox: MailboxId(Uuid::from_u128(1)),
-            }],
-            tls: None,
-            authenticated_as: None,
-            smtputf8: false,
-            body: Default::default(),
-        };
-        let class = classify(mail, Some(&envelope.reverse_path));
-        keys(mail, &class, &envelope, ORG, &self.directory, &self.tokens, &Limits::default())
-    }
-
-    /// Takes a mail in, and tells what was decided and where it went.
-    fn take(&mut self, mail: &NormalizedMail, rcpt: &str) -> (Decision, ConversationId) {
-        self.fresh += 1;
-        let fresh = ConversationId(Uuid::from_u128(0x1000 + self.fresh));
-        let keys = self.keys(mail, rcpt);
-        let decision = decide(&keys, &self.index, fresh);
-        let there = match decision.place {
-            Where::New => fresh,
-            Where::Existing(c) => c,
-        };
-        self.index.apply(&keys, &decision, there);
-        (decision, self.index.resolve(there))
-    }
-
-    fn participants(&self, conversation: ConversationId) -> HashSet<&str> {
-        self.index.conversations[&self.index.resolve(conversation)].participants.iter().map(String::as_str).collect()
-    }
-
-    fn reply_address(&self, organisation: OrganisationId, conversation: ConversationId, addressee: &str) -> String {
-        let domain = if organisation == ORG { "desk.test" } else { "other.test" };
-        self.tokens.reply_address(&TokenClaim { organisation, conversation, addressee, epoch: 0 }, domain).unwrap()
-    }
-}
-
-fn person(address: &str) -> Person {
-    Person { name: String::new(), address: address.to_owned() }
-}
-
-fn mail(from: &str, id: &str, subject: &str, references: &[&str]) -> NormalizedMail {
-    NormalizedMail {
-        from: Some(person(from)),
-        to: vec![person(DESK)],
-        subject: subject.to_owned(),
-        message_id: Some(id.to_owned()),
-        references: references.iter().map(|r| (*r).to_owned()).collect(),
-        text: "Hello".to_owned(),
-        content_type: "text/plain".to_owned(),
-        ..NormalizedMail::default()
-    }
-}
-
-#[test]
-fn a_number_or_a_subject_that_was_guessed_opens_no_conversation_of_another() {
-    let mut desk = Desk::new();
-    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "[Ticket#1234] Invoice", &[]), DESK);
-    let (decision, there) = desk.take(&mail("mallory@m.test", "1@m.test", "Re: [Ticket#1234] Invoice", &[]), DESK);
-    assert_eq!((decision.place, decision.may, decision.rule), (Where::New, May::Open, Rule::New));
-    assert!(decision.suggestions.is_empty());
-    assert_ne!(there, ann);
-}
 
 #[test]
 fn the_same_person_with_the_same_subject_is_only_a_suggestion() {
@@ -126,18 +13,6 @@ fn the_same_person_with_the_same_subject_is_only_a_suggestion() {
     let (decision, second) = desk.take(&mail("ann@a.test", "2@a.test", "RE: Invoice", &[]), DESK);
     assert_ne!(first, second);
     assert_eq!((decision.suggestions[0].conversation, decision.suggestions[0].rule), (first, Rule::SubjectAndPeople));
-}
-
-#[test]
-fn a_message_id_from_a_public_list_lets_nobody_speak() {
-    let mut desk = Desk::new();
-    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
-    let (decision, there) = desk.take(&mail("mallory@m.test", "1@m.test", "Re: Invoice", &["1@a.test"]), DESK);
-    assert_eq!((there, decision.may), (ann, May::Unverified));
-    assert_eq!(desk.participants(ann), HashSet::from(["ann@a.test"]));
-    // And not at the second try either.
-    let (decision, _) = desk.take(&mail("mallory@m.test", "2@m.test", "Re: Invoice", &["1@m.test"]), DESK);
-    assert_eq!(decision.may, May::Unverified);
 }
 
 #[test]
@@ -173,37 +48,6 @@ fn a_reply_address_works_for_its_addressee_wherever_it_stands() {
 }
 
 #[test]
-fn a_token_leaked_by_forwarding_is_no_permission() {
-    let mut desk = Desk::new();
-    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
-    let address = desk.reply_address(ORG, ann, "ann@a.test");
-    // He does not know whose it was: it is nothing.
-    let (decision, there) = desk.take(&mail("mallory@m.test", "1@m.test", "hi", &[]), &address);
-    assert_eq!((decision.rule, there == ann), (Rule::New, false));
-    // He knows: his mail is filed there, as unverified.
-    let mut knowing = mail("mallory@m.test", "2@m.test", "hi", &[]);
-    knowing.cc = vec![person("ann@a.test")];
-    let (decision, there) = desk.take(&knowing, &address);
-    assert_eq!((there, decision.rule, decision.may), (ann, Rule::Token, May::Unverified));
-    assert_eq!(desk.participants(ann), HashSet::from(["ann@a.test"]));
-}
-
-#[test]
-fn a_token_of_another_organisation_is_ignored_and_raises_an_alarm() {
-    let mut desk = Desk::new();
-    let theirs = ConversationId(Uuid::from_u128(77));
-    desk.index.conversations.insert(theirs, ConversationFacts::default());
-    desk.index.owners.insert(theirs, OTHER);
-    let token = desk.reply_address(OTHER, theirs, "mallory@m.test").replace("other.test", "desk.test");
-    let (decision, there) = desk.take(&mail("mallory@m.test", "1@m.test", "hi", &[]), &token);
-    assert_eq!((decision.hold, decision.rule), (Some(HoldReason::ForeignEvidence), Rule::New));
-    assert_ne!(there, theirs);
-    // A token that is valid nowhere is only noise.
-    let (decision, _) = desk.take(&mail("mallory@m.test", "2@m.test", "hi", &[]), &format!("reply+{}@desk.test", "b".repeat(56)));
-    assert_eq!(decision.hold, None);
-}
-
-#[test]
 fn an_answer_to_two_desks_at_once_is_no_alarm() {
     let mut desk = Desk::new();
     let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
@@ -213,22 +57,6 @@ fn an_answer_to_two_desks_at_once_is_no_alarm() {
     reply.to = vec![person(&ours), person(&theirs)];
     let (decision, there) = desk.take(&reply, &ours);
     assert_eq!((there, decision.hold, decision.may), (ann, None, May::Participant));
-}
-
-#[test]
-fn what_everyone_sees_in_a_message_id_is_no_reply_address() {
-    let mut desk = Desk::new();
-    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
-    let claim = TokenClaim { organisation: ORG, conversation: ann, addressee: "", epoch: 0 };
-    let sent = desk.tokens.message_id(&claim, Uuid::from_u128(5), "desk.test").unwrap();
-    let token = sent.split('.').next().unwrap();
-    let (decision, _) = desk.take(&mail("mallory@m.test", "1@m.test", "hi", &[]), &format!("reply+{token}@desk.test"));
-    assert_eq!(decision.rule, Rule::New);
-    // In References it says where, although the product never told that it sent it; it does not say who may.
-    let (decision, there) = desk.take(&mail("mallory@m.test", "2@m.test", "Re: hi", &[&sent]), DESK);
-    assert_eq!((there, decision.rule, decision.may), (ann, Rule::OutboundId, May::Unverified));
-    let (decision, there) = desk.take(&mail("ann@a.test", "2@a.test", "Re: hi", &[&sent]), DESK);
-    assert_eq!((there, decision.may), (ann, May::Participant));
 }
 
 #[test]
@@ -264,30 +92,6 @@ fn the_token_of_an_erased_conversation_begins_a_new_one() {
     let (decision, there) = desk.take(&mail("ann@a.test", "1@a.test", "hi", &[]), &address);
     assert_eq!((decision.place, decision.hold), (Where::New, None));
     assert_ne!(there, erased);
-}
-
-#[test]
-fn tying_two_conversations_lets_nobody_read_the_other() {
-    let mut desk = Desk::new();
-    // Mallory's is the older one, so his stays and Ann's is merged into it.
-    let (_, mallory) = desk.take(&mail("mallory@m.test", "1@m.test", "mine", &[]), DESK);
-    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
-    let (decision, there) = desk.take(&mail("mallory@m.test", "2@m.test", "Re: mine", &["1@a.test", "1@m.test"]), DESK);
-    assert_eq!((there, decision.may, decision.merges.as_slice()), (mallory, May::Unverified, [ann].as_slice()));
-    assert_eq!(desk.participants(mallory), HashSet::from(["ann@a.test"]));
-    let (decision, _) = desk.take(&mail("mallory@m.test", "3@m.test", "Re: mine", &["1@m.test"]), DESK);
-    assert_eq!(decision.may, May::Unverified);
-    let (decision, _) = desk.take(&mail("ann@a.test", "2@a.test", "Re: Invoice", &["1@a.test"]), DESK);
-    assert_eq!(decision.may, May::Participant);
-}
-
-#[test]
-fn a_stranger_who_ties_two_conversations_makes_neither_read_the_other() {
-    let mut desk = Desk::new();
-    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "one", &[]), DESK);
-    desk.take(&mail("bob@b.test", "1@b.test", "two", &[]), DESK);
-    desk.take(&mail("mallory@m.test", "1@m.test", "Re: both", &["1@a.test", "1@b.test"]), DESK);
-    assert_eq!(desk.participants(ann), HashSet::new());
 }
 
 #[test]
@@ -354,21 +158,6 @@ fn a_program_is_filed_and_opens_no_door() {
 }
 
 #[test]
-fn a_flood_of_references_and_ids_in_a_circle_end() {
-    let mut desk = Desk::new();
-    let many: Vec<String> = (0..100_000).map(|n| format!("{n}@flood.test")).collect();
-    let mut flood = mail("mallory@m.test", "1@m.test", "Re: x", &[]);
-    flood.references = many;
-    assert_eq!(desk.keys(&flood, DESK).references.len(), Limits::default().references_max);
-    desk.take(&flood, DESK);
-    let (_, a) = desk.take(&mail("m@m.test", "a@m.test", "Re: x", &["b@m.test"]), DESK);
-    let (_, b) = desk.take(&mail("m@m.test", "b@m.test", "Re: x", &["a@m.test"]), DESK);
-    let (_, c) = desk.take(&mail("m@m.test", "c@m.test", "Re: x", &["c@m.test", "c@m.test"]), DESK);
-    assert_eq!(a, b);
-    assert_ne!(a, c);
-}
-
-#[test]
 fn an_id_that_a_provider_gave_our_mail_leads_back() {
     let mut desk = Desk::new();
     let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
@@ -411,6 +200,134 @@ fn a_marker_in_the_text_leads_back_when_nothing_else_was_kept() {
     let mut stripped = mail("ann@a.test", "CASE-1@erp.test", "Case 00012", &[]);
     stripped.text = format!("Done.\n\n> {}\n", desk.tokens.body_marker(&claim).unwrap());
     let (decision, there) = desk.take(&stripped, DESK);
-    assert_eq!((there, decision.rule, decision.may), (ann, Rule::Token, May::Participant));
+    assert_eq!((there, decision.rule, decision.may), (ann, Rule::BodyMarker, May::Participant));
     assert!(decision.confidence < 0.9);
+}
+
+#[test]
+fn an_answer_to_a_forward_stays_with_it_and_leaves_the_old_conversation_alone() {
+    // In both orders: the forward first, the answer first.
+    let forward = || mail("ann@a.test", "f@a.test", "Fwd: Invoice", &["1@a.test"]);
+    let answer = || mail("bob@b.test", "r@b.test", "Re: Fwd: Invoice", &["1@a.test", "f@a.test"]);
+    for mails in [[forward(), answer()], [answer(), forward()]] {
+        let mut desk = Desk::new();
+        let (_, old) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+        let there: Vec<_> = mails.iter().map(|m| desk.take(m, DESK).1).collect();
+        assert_eq!(there[0], there[1]);
+        assert_ne!(there[0], old);
+    }
+}
+
+#[test]
+fn a_forward_is_linked_to_what_it_was_taken_from() {
+    let mut desk = Desk::new();
+    let (_, old) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let (decision, _) = desk.take(&mail("ann@a.test", "2@a.test", "Fwd: Invoice", &["1@a.test"]), DESK);
+    assert_eq!((decision.links[0].conversation, decision.links[0].kind), (old, LinkKind::Forward));
+}
+
+#[test]
+fn a_conversation_that_is_full_goes_on_in_a_new_one_and_whatever_ties_to_it_follows() {
+    let mut desk = Desk::new();
+    desk.limits.threading.caps.conversation_messages_max = 2;
+    let first = mail("ann@a.test", "1@a.test", "Log", &[]);
+    let (_, old) = desk.take(&first, DESK);
+    desk.take(&mail("ann@a.test", "2@a.test", "Re: Log", &["1@a.test"]), DESK);
+    let (decision, new) = desk.take(&mail("ann@a.test", "3@a.test", "Re: Log", &["1@a.test"]), DESK);
+    assert_eq!((decision.place, decision.rule, decision.continues), (Where::New, Rule::Rollover, Some(old)));
+    assert_eq!((decision.may, decision.links[0].kind), (May::Participant, LinkKind::Continues));
+    assert_ne!(new, old);
+    // One that knows only the oldest id goes to the newest of the chain, and its people are still its people.
+    let (decision, there) = desk.take(&mail("ann@a.test", "4@a.test", "Re: Log", &["1@a.test"]), DESK);
+    assert_eq!((there, decision.may), (new, May::Participant));
+    let (_, third) = desk.take(&mail("mallory@m.test", "5@m.test", "Re: Log", &["1@a.test"]), DESK);
+    assert!(third != new && third != old);
+    assert_eq!(desk.participants(third), HashSet::from(["ann@a.test"]), "a stranger who happens to begin it gains nothing");
+}
+
+#[test]
+fn what_was_closed_long_ago_is_not_reopened_and_what_was_closed_lately_is() {
+    let mut desk = Desk::new();
+    let (_, old) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let facts = desk.index.conversations.get_mut(&old).unwrap();
+    (facts.open, facts.closed_at_us) = (false, Some(10));
+    desk.now_us = 10 + Policy::default().closed_us_max - 1_000;
+    let (decision, there) = desk.take(&mail("mallory@m.test", "1@m.test", "Re: Invoice", &["1@a.test"]), DESK);
+    assert_eq!((there, decision.may), (old, May::Unverified));
+    assert!(!desk.index.conversations[&old].open, "a stranger reopens nothing");
+    desk.now_us = 10 + Policy::default().closed_us_max + 1_000;
+    let (decision, new) = desk.take(&mail("ann@a.test", "2@a.test", "Re: Invoice", &["1@a.test"]), DESK);
+    assert_eq!((decision.rule, decision.continues, decision.may), (Rule::Closed, Some(old), May::Participant));
+    assert!(new != old && desk.index.conversations[&new].open && !desk.index.conversations[&old].open);
+}
+
+#[test]
+fn a_rule_that_is_off_does_nothing_and_one_with_a_scope_only_there() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    desk.limits.threading.switches = vec![(Rule::Forward, false)];
+    let (decision, there) = desk.take(&mail("ann@a.test", "2@a.test", "Fwd: Invoice", &["1@a.test"]), DESK);
+    assert_eq!((there, decision.rule), (ann, Rule::Reference));
+    desk.limits.threading.switches = vec![(Rule::Reference, false)];
+    let (decision, there) = desk.take(&mail("ann@a.test", "3@a.test", "Re: Invoice", &["1@a.test"]), DESK);
+    assert_ne!(there, ann);
+    assert_eq!((decision.suggestions[0].conversation, decision.suggestions[0].rule), (ann, Rule::Reference), "still an idea");
+    desk.limits.threading.switches = vec![];
+    desk.limits.threading.scopes = vec![(Rule::Reference, vec!["other@desk.test".to_owned()])];
+    assert_ne!(desk.take(&mail("ann@a.test", "4@a.test", "Re: Invoice", &["1@a.test"]), DESK).1, ann);
+    desk.limits.threading.scopes = vec![(Rule::Reference, vec![DESK.to_owned()])];
+    assert_eq!(desk.take(&mail("ann@a.test", "5@a.test", "Re: Invoice", &["1@a.test"]), DESK).1, ann);
+}
+
+#[test]
+fn a_new_mail_made_from_an_old_one_is_new_where_that_rule_is_on() {
+    let made = |id: &str| mail("ann@a.test", id, "Another matter", &["1@a.test"]);
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    assert_eq!(desk.take(&made("2@a.test"), DESK).1, ann, "off unless asked for");
+    desk.limits.threading.switches = vec![(Rule::NewFromOld, true)];
+    let (decision, there) = desk.take(&made("3@a.test"), DESK);
+    assert_ne!(there, ann);
+    assert_eq!((decision.rule, decision.links[0].conversation), (Rule::NewFromOld, ann));
+    let (_, there) = desk.take(&mail("ann@a.test", "4@a.test", "Re: Invoice", &["1@a.test"]), DESK);
+    assert_eq!(there, ann, "an answer is an answer");
+}
+
+#[test]
+fn mails_of_a_tracker_about_one_case_are_one_conversation_and_a_person_with_that_number_is_not_in_it() {
+    let mut desk = Desk::new();
+    let tracker = |n: u32, subject: &str| mail("acme@service-now.com", &format!("{n}@sn.test"), subject, &[]);
+    let (_, case) = desk.take(&tracker(1, "Incident INC0012345 was opened"), DESK);
+    let (decision, there) = desk.take(&tracker(2, "INC0012345 - comments added"), DESK);
+    assert_eq!((there, decision.rule), (case, Rule::Tracker));
+    assert_ne!(desk.take(&tracker(3, "INC0012346 - comments added"), DESK).1, case);
+    assert_ne!(desk.take(&mail("mallory@m.test", "1@m.test", "INC0012345", &[]), DESK).1, case);
+}
+
+#[test]
+fn a_text_of_ours_that_comes_back_without_its_headers_is_known() {
+    let mut desk = Desk::new();
+    let mut back = mail("list@b.test", "changed@b.test", "Your case", &[]);
+    back.text = "Thank you for your mail. We have received it and will answer it within two working days.".to_owned();
+    let known = KnownId { conversation: ConversationId(Uuid::from_u128(77)), standing: IdStanding::Outbound };
+    desk.index.ids.insert((ORG, text_print(&back).unwrap()), known);
+    let (decision, _) = desk.take(&back, DESK);
+    assert_eq!((decision.place, decision.may), (Where::New, May::Automatic), "it says what it is, not where it belongs");
+    assert!(decision.evidence.iter().any(|e| e.code == "own-mail"));
+}
+
+#[test]
+fn a_bounce_to_the_address_of_a_recipient_comes_back_to_the_conversation() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let path = desk.reply_address(ORG, ann, "gone@b.test");
+    let mut bounce = mail("mailer-daemon@b.test", "1@b.test", "Undelivered Mail Returned to Sender", &[]);
+    bounce.content_type = "multipart/report".to_owned();
+    bounce.content_type_parameters = vec![("report-type".to_owned(), "delivery-status".to_owned())];
+    bounce.report_parts = vec![tidegate::mail::ReportPart {
+        content_type: "message/delivery-status".to_owned(),
+        text: "Reporting-MTA: dns; mx.b.test\n\nFinal-Recipient: rfc822; gone@b.test\nAction: failed\nStatus: 5.1.1\n".to_owned(),
+    }];
+    let (decision, there) = desk.take(&bounce, &path);
+    assert_eq!((there, decision.rule, decision.may), (ann, Rule::Token, May::Automatic));
 }

@@ -1,0 +1,317 @@
+//! The table of attacks on threading: for each row what someone may try, and that he fails.
+//!
+//! | row | what is tried |
+//! |---|---|
+//! | ticket numbers | numbers in subjects are counted up to land in the tickets of others |
+//! | in-reply-to | a Message-ID seen on a list or in a forwarded mail is answered |
+//! | short macs | signatures are guessed |
+//! | token leaks | a reply address that was passed on with a mail is used by whoever got it |
+//! | another tenant | a token or a marker of one organisation is shown to another |
+//! | agent spoofed | a mail says it is from an agent |
+//! | verification mail | another site is made to send its sign-up code to the desk |
+//! | references flood | endless and circular References |
+//! | loop amplification | programs are made to answer each other |
+//! | merge then read | two conversations are tied so that one's people read the other |
+//! | decode smuggling | bytes that become line ends or headers when a token is decoded |
+//!
+//! And: somebody claims to be a participant while his mail fails DMARC.
+
+use crate::desk::{DESK, Desk, ORG, OTHER, OTHER_DESK, mail, person};
+use std::collections::HashSet;
+use tidegate::limits::Limits;
+use tidegate::mail::{
+    BrakeState, ConversationFacts, ConversationId, Header, HoldReason, IdStanding, KnownId, May, NormalizedMail, Rule, Where,
+};
+use tidegate::threading::{LOOP_FIELD, TokenClaim, TokenUse, decide, subject_tag_id};
+use uuid::Uuid;
+
+fn with(mut mail: NormalizedMail, name: &str, value: &str) -> NormalizedMail {
+    mail.headers.insert(0, Header { name: name.to_owned(), value: value.to_owned() });
+    mail
+}
+
+/// A desk that believes the Authentication-Results of its MX.
+fn checked_desk() -> Desk {
+    let mut desk = Desk::new();
+    desk.limits.threading.authserv_ids = vec!["mx.desk.test".to_owned()];
+    desk
+}
+
+const PASS: &str = "mx.desk.test; dmarc=pass header.from=a.test";
+const FAIL: &str = "mx.desk.test; spf=softfail smtp.mailfrom=evil.test; dmarc=fail header.from=a.test";
+
+#[test]
+fn row_ticket_numbers_are_enumerated_a_guessed_number_or_subject_opens_no_conversation_of_another() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "[Ticket#1234] Invoice", &[]), DESK);
+    let (decision, there) = desk.take(&mail("mallory@m.test", "1@m.test", "Re: [Ticket#1234] Invoice", &[]), DESK);
+    assert_eq!((decision.place, decision.may, decision.rule), (Where::New, May::Open, Rule::New));
+    assert!(decision.suggestions.is_empty());
+    assert_ne!(there, ann);
+}
+
+#[test]
+fn row_in_reply_to_is_forged_an_id_from_a_public_list_lets_nobody_speak() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let (decision, there) = desk.take(&mail("mallory@m.test", "1@m.test", "Re: Invoice", &["1@a.test"]), DESK);
+    assert_eq!((there, decision.may), (ann, May::Unverified));
+    assert_eq!(desk.participants(ann), HashSet::from(["ann@a.test"]));
+    // And not at the second try either.
+    let (decision, _) = desk.take(&mail("mallory@m.test", "2@m.test", "Re: Invoice", &["1@m.test"]), DESK);
+    assert_eq!(decision.may, May::Unverified);
+}
+
+#[test]
+fn row_a_token_leaks_by_forwarding_and_is_no_permission() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let address = desk.reply_address(ORG, ann, "ann@a.test");
+    // He does not know whose it was: it is nothing.
+    let (decision, there) = desk.take(&mail("mallory@m.test", "1@m.test", "hi", &[]), &address);
+    assert_eq!((decision.rule, there == ann), (Rule::New, false));
+    // He knows: his mail is filed there, as unverified.
+    let mut knowing = mail("mallory@m.test", "2@m.test", "hi", &[]);
+    knowing.cc = vec![person("ann@a.test")];
+    let (decision, there) = desk.take(&knowing, &address);
+    assert_eq!((there, decision.rule, decision.may), (ann, Rule::Token, May::Unverified));
+    assert_eq!(desk.participants(ann), HashSet::from(["ann@a.test"]));
+}
+
+#[test]
+fn row_a_token_is_shown_to_another_tenant_ignored_and_alarmed() {
+    let mut desk = Desk::new();
+    let theirs = ConversationId(Uuid::from_u128(77));
+    desk.index.conversations.insert(theirs, ConversationFacts::default());
+    desk.index.owners.insert(theirs, OTHER);
+    let token = desk.reply_address(OTHER, theirs, "mallory@m.test").replace("other.test", "desk.test");
+    let (decision, there) = desk.take(&mail("mallory@m.test", "1@m.test", "hi", &[]), &token);
+    assert_eq!((decision.hold, decision.rule), (Some(HoldReason::ForeignEvidence), Rule::New));
+    assert_ne!(there, theirs);
+    // A token that is valid nowhere is only noise.
+    let (decision, _) = desk.take(&mail("mallory@m.test", "2@m.test", "hi", &[]), &format!("reply+{}@desk.test", "b".repeat(56)));
+    assert_eq!(decision.hold, None);
+}
+
+#[test]
+fn row_a_token_leaks_what_everyone_sees_in_a_message_id_is_no_reply_address() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let claim = TokenClaim { organisation: ORG, conversation: ann, addressee: "", epoch: 0 };
+    let sent = desk.tokens.message_id(&claim, Uuid::from_u128(5), "desk.test").unwrap();
+    let token = sent.split('.').next().unwrap();
+    let (decision, _) = desk.take(&mail("mallory@m.test", "1@m.test", "hi", &[]), &format!("reply+{token}@desk.test"));
+    assert_eq!(decision.rule, Rule::New);
+    // In References it says where, although the product never told that it sent it; it does not say who may.
+    let (decision, there) = desk.take(&mail("mallory@m.test", "2@m.test", "Re: hi", &[&sent]), DESK);
+    assert_eq!((there, decision.rule, decision.may), (ann, Rule::OutboundId, May::Unverified));
+    let (decision, there) = desk.take(&mail("ann@a.test", "2@a.test", "Re: hi", &[&sent]), DESK);
+    assert_eq!((there, decision.may), (ann, May::Participant));
+}
+
+#[test]
+fn row_merge_then_read_tying_two_conversations_lets_nobody_read_the_other() {
+    let mut desk = Desk::new();
+    // Mallory's is the older one, so his stays and Ann's is merged into it.
+    let (_, mallory) = desk.take(&mail("mallory@m.test", "1@m.test", "mine", &[]), DESK);
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let (decision, there) = desk.take(&mail("mallory@m.test", "2@m.test", "Re: mine", &["1@a.test", "1@m.test"]), DESK);
+    assert_eq!((there, decision.may, decision.merges.as_slice()), (mallory, May::Unverified, [ann].as_slice()));
+    assert_eq!(desk.participants(mallory), HashSet::from(["ann@a.test"]));
+    let (decision, _) = desk.take(&mail("mallory@m.test", "3@m.test", "Re: mine", &["1@m.test"]), DESK);
+    assert_eq!(decision.may, May::Unverified);
+    let (decision, _) = desk.take(&mail("ann@a.test", "2@a.test", "Re: Invoice", &["1@a.test"]), DESK);
+    assert_eq!(decision.may, May::Participant);
+}
+
+#[test]
+fn row_merge_then_read_a_stranger_makes_neither_read_the_other() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "one", &[]), DESK);
+    desk.take(&mail("bob@b.test", "1@b.test", "two", &[]), DESK);
+    desk.take(&mail("mallory@m.test", "1@m.test", "Re: both", &["1@a.test", "1@b.test"]), DESK);
+    assert_eq!(desk.participants(ann), HashSet::new());
+}
+
+#[test]
+fn row_references_flood_and_ids_in_a_circle_end() {
+    let mut desk = Desk::new();
+    let many: Vec<String> = (0..100_000).map(|n| format!("{n}@flood.test")).collect();
+    let mut flood = mail("mallory@m.test", "1@m.test", "Re: x", &[]);
+    flood.references = many;
+    assert_eq!(desk.keys(&flood, DESK).references.len(), Limits::default().references_max);
+    desk.take(&flood, DESK);
+    let (_, a) = desk.take(&mail("m@m.test", "a@m.test", "Re: x", &["b@m.test"]), DESK);
+    let (_, b) = desk.take(&mail("m@m.test", "b@m.test", "Re: x", &["a@m.test"]), DESK);
+    let (_, c) = desk.take(&mail("m@m.test", "c@m.test", "Re: x", &["c@m.test", "c@m.test"]), DESK);
+    assert_eq!(a, b);
+    assert_ne!(a, c);
+}
+
+#[test]
+fn row_ticket_numbers_are_enumerated_a_tag_of_ours_attaches_nobody_but_an_authenticated_participant() {
+    let tagged = |from: &str, id: &str| mail(from, id, "Re: [Ticket#1234] Invoice", &[]);
+    let mut desk = checked_desk();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let known = KnownId { conversation: ann, standing: IdStanding::Outbound };
+    desk.index.ids.insert((ORG, subject_tag_id("Ticket#1234")), known);
+    for (mail, attaches) in [
+        (tagged("mallory@m.test", "1@m.test"), false),
+        (with(tagged("mallory@m.test", "2@m.test"), "Authentication-Results", "mx.desk.test; dmarc=pass"), false),
+        (tagged("ann@a.test", "2@a.test"), false),
+        (with(tagged("ann@a.test", "3@a.test"), "Authentication-Results", FAIL), false),
+        (with(tagged("ann@a.test", "4@a.test"), "Authentication-Results", PASS), true),
+    ] {
+        let (decision, there) = desk.take(&mail, DESK);
+        assert_eq!(there == ann, attaches, "{:?}", mail.message_id);
+        if attaches {
+            assert_eq!((decision.rule, decision.may), (Rule::SubjectTag, May::Participant));
+        } else {
+            assert_eq!(decision.place, Where::New);
+            assert_eq!((decision.suggestions[0].conversation, decision.suggestions[0].rule), (ann, Rule::SubjectTag));
+        }
+    }
+}
+
+#[test]
+fn row_a_participant_is_forged_held_and_without_a_voice_also_when_released() {
+    let mut desk = checked_desk();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let forged = with(mail("ann@a.test", "9@evil.test", "Re: Invoice", &["1@a.test"]), "Authentication-Results", FAIL);
+    let (decision, there) = desk.take(&forged, DESK);
+    assert_eq!((there, decision.hold, decision.may), (ann, Some(HoldReason::ForgedParticipant), May::Unverified));
+    // Results that came with the mail are the forger's own.
+    let mut own_word = forged.clone();
+    own_word.headers.insert(1, Header { name: "Received".to_owned(), value: "from evil".to_owned() });
+    own_word.headers.push(Header { name: "Authentication-Results".to_owned(), value: PASS.to_owned() });
+    assert_eq!(desk.take(&own_word, DESK).0.hold, Some(HoldReason::ForgedParticipant));
+    // A list breaks signatures: it is not held, and does not speak.
+    let list = with(forged.clone(), "List-Id", "<team.b.test>");
+    let (decision, _) = desk.take(&list, DESK);
+    assert_eq!((decision.hold, decision.may), (None, May::Unverified));
+    // The secret that only she was given says more than a broken signature.
+    let secret = desk.reply_address(ORG, ann, "ann@a.test");
+    let (decision, _) = desk.take(&forged, &secret);
+    assert_eq!((decision.hold, decision.may), (None, May::Participant));
+    // Somebody who claims to be nobody in particular is not held.
+    let (decision, _) = desk.take(&with(mail("x@a.test", "1@x.test", "Hi", &[]), "Authentication-Results", FAIL), DESK);
+    assert_eq!((decision.hold, decision.may), (None, May::Open));
+}
+
+#[test]
+fn row_short_macs_a_signature_has_128_bits_and_no_part_of_it_is_enough() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let whole = desk.reply_address(ORG, ann, "ann@a.test");
+    let token = whole.trim_start_matches("reply+").split('@').next().unwrap();
+    for cut in [token.len() - 1, token.len() - 13, 31] {
+        let padded = format!("reply+{}{}@desk.test", &token[..cut], "a".repeat(token.len() - cut));
+        let short = format!("reply+{}@desk.test", &token[..cut]);
+        for address in [padded, short] {
+            let (decision, there) = desk.take(&mail("ann@a.test", &format!("{cut}@x.test"), "hi", &[]), &address);
+            assert_ne!((there, decision.rule), (ann, Rule::Token), "{address}");
+        }
+    }
+}
+
+#[test]
+fn row_a_marker_is_quoted_to_another_tenant_and_is_nothing_there() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let claim = TokenClaim { organisation: ORG, conversation: ann, addressee: "ann@a.test", epoch: 0 };
+    let mut quoted = mail("ann@a.test", "2@a.test", "Look", &[]);
+    quoted.text = format!("> {}", desk.tokens.body_marker(&claim).unwrap());
+    let keys = desk.keys_of_other(&quoted, OTHER_DESK);
+    assert!(keys.tokens.is_empty() && !keys.foreign_token, "a quoted text goes anywhere: no alarm");
+    // Ids of one tenant say nothing to the other.
+    let reply = mail("ann@a.test", "3@a.test", "Re: Invoice", &["1@a.test"]);
+    let decision = decide(&desk.keys_of_other(&reply, OTHER_DESK), &desk.index, ConversationId(Uuid::from_u128(9)));
+    assert_eq!((decision.place, decision.suggestions.len()), (Where::New, 0));
+    assert_ne!(ORG, OTHER);
+}
+
+#[test]
+fn row_an_agent_is_spoofed_and_has_no_more_rights_than_a_stranger() {
+    let mut desk = checked_desk();
+    desk.limits.threading.agents = vec!["@desk.test".to_owned()];
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    for (from, id) in [(DESK, "1@m.test"), ("agent@desk.test", "2@m.test")] {
+        let spoofed = mail(from, id, "Re: Invoice", &["1@a.test"]);
+        let (decision, there) = desk.take(&spoofed, DESK);
+        assert_eq!((there, decision.may), (ann, May::Unverified), "{from}");
+    }
+    assert_eq!(desk.participants(ann), HashSet::from(["ann@a.test"]));
+}
+
+#[test]
+fn row_a_verification_mail_lands_where_nobody_outside_reads() {
+    let mut desk = Desk::new();
+    let (_, mallory) = desk.take(&mail("mallory@m.test", "1@m.test", "Hello", &[]), DESK);
+    // He signs up elsewhere with an address of the desk, one of his conversation included.
+    let address = desk.reply_address(ORG, mallory, "mallory@m.test");
+    let signup = with(mail("no-reply@site.test", "1@site.test", "Your code", &[]), "Auto-Submitted", "auto-generated");
+    let (decision, there) = desk.take(&signup, DESK);
+    assert_eq!(decision.may, May::Automatic);
+    assert!(desk.participants(there).is_empty(), "nobody could read it");
+    // His reply address is bound to him: what another sends to it is not his.
+    let (decision, there) = desk.take(&with(signup, "X-Code", "2"), &address);
+    assert_ne!((there, decision.rule), (mallory, Rule::Token));
+}
+
+#[test]
+fn row_loops_amplify_programs_never_change_a_thing_and_are_braked() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let answer = |n: u32| {
+        let reply = mail("bob@b.test", &format!("{n}@b.test"), "Automatic reply: Invoice", &["1@a.test"]);
+        with(reply, "Auto-Submitted", "auto-replied")
+    };
+    let (decision, there) = desk.take(&answer(0), DESK);
+    assert_eq!((there, decision.may), (ann, May::Automatic));
+    assert_eq!(desk.participants(ann), HashSet::from(["ann@a.test"]));
+    let keys = desk.keys(&answer(1), DESK);
+    let brake = keys.brakes.iter().find(|b| b.what == "automatic").unwrap();
+    let mut state = BrakeState::default();
+    let passed = (0..10_000).take_while(|n| state.count(brake, *n).is_none()).count();
+    assert_eq!(passed, Limits::default().threading.brakes.automatic_max as usize);
+}
+
+#[test]
+fn row_loops_amplify_our_own_mail_is_known_when_it_comes_back() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let claim = TokenClaim { organisation: ORG, conversation: ann, addressee: "", epoch: 0 };
+    let mark = desk.tokens.loop_mark(&claim).unwrap();
+    let signed = desk.tokens.message_id(&claim, Uuid::from_u128(5), "desk.test").unwrap();
+    desk.index.ids.insert((ORG, "sent@p.test".to_owned()), KnownId { conversation: ann, standing: IdStanding::Outbound });
+    let back = |id: &str| mail("ann@a.test", id, "Re: Invoice", &["1@a.test"]);
+    for (mail, own) in [
+        (with(back("2@a.test"), LOOP_FIELD, &mark), true),
+        (back(&signed), true),
+        (back("sent@p.test"), true),
+        (with(back("3@a.test"), LOOP_FIELD, &"b".repeat(56)), false),
+        (with(back("4@a.test"), LOOP_FIELD, &desk.tokens.sign(TokenUse::Body, &claim).unwrap()), false),
+    ] {
+        let (decision, there) = desk.take(&mail, DESK);
+        assert_eq!(there, ann);
+        assert_eq!(decision.may == May::Automatic, own, "{:?}", mail.message_id);
+    }
+    let own = desk.keys(&with(back("5@a.test"), LOOP_FIELD, &mark), DESK);
+    assert!(own.brakes.iter().any(|b| b.what == "own"));
+}
+
+#[test]
+fn row_decoding_smuggles_nothing() {
+    let mut desk = Desk::new();
+    for address in [
+        format!("reply+{}\r\nRCPT TO:<x@y>@desk.test", "a".repeat(56)),
+        format!("reply+{}@desk.test", "é".repeat(28)),
+        format!("reply+{}\0@desk.test", "a".repeat(55)),
+        format!("reply+{}@desk.test", "=".repeat(56)),
+        format!("reply+{}@desk.test", "8".repeat(56)),
+    ] {
+        let (decision, _) = desk.take(&mail("m@m.test", "1@m.test", "hi", &[]), &address);
+        assert_ne!(decision.rule, Rule::Token, "{address:?}");
+        assert_eq!(decision.hold, None);
+    }
+}
