@@ -152,7 +152,7 @@ fn letter_points(before: char, c: char, after: char) -> Option<i32> {
     match own {
         Script::Latin if !before.is_ascii() && left.is_some() && !after.is_ascii() && right.is_some() => Some(35),
         Script::Latin => None,
-        Script::Cyrillic => Some(ranked(&CYRILLIC, 30)),
+        Script::Cyrillic => Some(ranked(&CYRILLIC, 50)),
         Script::Greek if c == 'ς' && right.is_some() => Some(10),
         Script::Greek => Some(ranked(&GREEK, 65)),
         Script::Hebrew if matches!(c, 'ך' | 'ם' | 'ן' | 'ף' | 'ץ') && right.is_some() => Some(40),
@@ -251,7 +251,7 @@ fn euc_kr(lead: u8, trail: u8) -> (i32, usize) {
 
 fn euc_jp(lead: u8, trail: u8) -> (i32, usize) {
     match (lead, trail) {
-        (0x8e, 0xa1..=0xdf) => (15, 1),
+        (0x8e, 0xa1..=0xdf) => (80, 1),
         (0x8f, 0xa1..=0xfe) => (20, 2),
         (0xa1 | 0xa3, 0xa1..=0xfe) => (85, 1),
         (0xa4, 0xa1..=0xf3) => (100, 1),

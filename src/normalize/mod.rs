@@ -339,6 +339,39 @@ mod tests {
         assert_eq!(mail.attachments.len(), 1);
     }
 
+    /// What is read of many or long fields is bounded, and all that comes behind them is still read.
+    #[test]
+    fn a_flood_of_header_does_no_harm() {
+        let limits = Limits::default();
+        let bodies = "From: a@b.example\nSubject: hi\n\nbody\n";
+        let floods = [
+            format!("X-Long: {}\n", "x".repeat(1 << 20)),
+            format!("X-Long: {}\n", "=?utf-8?Q?=C3=A4?= ".repeat(60_000)),
+            format!("X-Folded: a\n{}", " =?\n".repeat(250_000)),
+            format!("To: {}\n", "Ann, <a@b.example>, ".repeat(50_000)),
+            format!("To: {}\n", "(".repeat(1 << 20)),
+            format!("References: {}\n", "<a@b.example> ".repeat(70_000)),
+            format!("Received: {}\n", "; Tue, 17 Nov 2026 ".repeat(50_000)),
+            "Received: by b.example; never\n".repeat(limits.headers_max / 2),
+            "no field\n".repeat(20).repeat(50),
+            "Date: x\n".repeat(100),
+        ];
+        for flood in &floods {
+            let start = std::time::Instant::now();
+            let mail = read(&format!("{flood}{bodies}"));
+            let shown = flood.get(..12).unwrap_or_default();
+            assert!(mail.headers.len() <= limits.headers_max && mail.references.len() <= limits.references_max, "{shown}");
+            assert!(mail.subject == "hi" || shown.starts_with("no field"), "{shown}: {:?}", mail.subject);
+            // Seconds in a debug build on a busy machine; hours if a step went back over the value.
+            assert!(start.elapsed().as_secs() < 60, "{shown}");
+        }
+        let mail = read(&format!("From: a@b.example\nSubject: hi\n{}\nbody\n", "X-Many: x\n".repeat(100_000)));
+        assert_eq!((mail.subject.as_str(), mail.text.as_str(), mail.headers.len()), ("hi", "body", limits.headers_max));
+        assert!(mail.repairs.iter().any(|r| r.code == repair::HEADER_TOO_MANY));
+        let mail = read(&format!("From: a@b.example\nSubject: {}\n\nbody\n", "long ".repeat(200_000)));
+        assert_eq!((mail.subject.len(), mail.text.as_str()), (999_999, "body"));
+    }
+
     #[test]
     fn ids_come_in_many_forms() {
         assert_eq!(ids("<a@b> <c@d> <a@b>", 50), ["a@b", "c@d"]);
