@@ -83,8 +83,12 @@ pub const PAGE_ROWS_MAX: usize = 200;
 /// Characters of a message's text in a list of messages; one message alone has all of it.
 pub const LISTED_TEXT_CHARS_MAX: i64 = 65_536;
 
-/// People of one conversation: all of them are looked at for each mail to it, and no real one has more.
+/// People of one conversation: no real one has more, and a merge looks at all of them.
 pub const PARTICIPANTS_MAX: usize = 2_000;
+
+/// People of one conversation that are loaded to decide on a mail; of a larger one only those that mails of the batch are from. All of
+/// them are loaded when it is made one with another.
+pub const PARTICIPANTS_LOADED_MAX: usize = 200;
 
 /// Rows written or looked up by one statement.
 ///

@@ -32,6 +32,8 @@ pub struct ConversationFacts {
     pub created_at_us: i64,
     /// Addresses of its participants, lower case.
     pub participants: HashSet<String>,
+    /// How many there are, where not all of them are in `participants`: those who are asked about are.
+    pub crowd: Option<usize>,
     /// It was found to be one with this other conversation, which stays.
     pub alias_of: Option<ConversationId>,
     /// It is over and goes on in this one.
@@ -125,6 +127,7 @@ impl ThreadIndex {
         };
         let mut facts = self.conversations.remove(&conversation).unwrap_or(begun);
         facts.message_count += 1;
+        facts.crowd = facts.crowd.or_else(|| decision.continues.and_then(|old| self.conversations.get(&old)?.crowd));
         facts.last_message_at_us = facts.last_message_at_us.max(keys.received_at_us);
         if speaks {
             (facts.open, facts.closed_at_us) = (true, None);

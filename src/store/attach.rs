@@ -93,6 +93,7 @@ async fn attach_in(conn: &mut Conn, batch: &[Prepared], decide: Decide<'_>) -> R
     let mut plan = Plan::new(now_us());
     let mut outcomes = Vec::with_capacity(batch.len());
     for mail in batch {
+        everybody(conn, mail, &mut known.index, &mut plan).await?;
         outcomes.push(one(mail, decide, &mut known, &mut plan)?);
     }
     plan.people(&known.index);
@@ -142,6 +143,20 @@ async fn look_up(conn: &mut Conn, batch: &[Prepared]) -> Result<Known, Error> {
         .map(|m| (&m.keys, m.release.as_ref().and_then(|r| r.conversation)));
     let index = index::load(conn, new).await?;
     Ok(Known { dispositions, released, contents, index, counted: BTreeMap::new() })
+}
+
+/// A mail that ties several conversations may make them one; then it matters who is in each of them.
+async fn everybody(conn: &mut Conn, mail: &Prepared, index: &mut ThreadIndex, plan: &mut Plan) -> Result<(), Error> {
+    let known = |id: &str| index.ids.get(&(mail.organisation, id.to_owned())).map(|known| known.conversation);
+    let named = mail.keys.tokens.iter().map(|t| t.conversation);
+    let tied: BTreeSet<ConversationId> = mail.keys.ties().filter_map(known).chain(named).map(|c| index.current(c)).collect();
+    if tied.len() > 1 {
+        for id in tied {
+            let people = index::load_everybody(conn, index, id).await?;
+            plan.also_before(id, people);
+        }
+    }
+    Ok(())
 }
 
 fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) -> Result<Outcome, Error> {

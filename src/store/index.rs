@@ -1,10 +1,10 @@
 //! What the database knows of the keys of a batch, loaded set-wise: a handful of queries, however
 //! many mails.
 
-use super::connection::{Bulk, Conn, Dialect};
+use super::connection::{Bulk, Conn, Dialect, Query};
 use super::value::{Columns, Value, key_text, values};
 use super::{Error, Store};
-use crate::limits::ALIAS_CHAIN_MAX;
+use crate::limits::{ALIAS_CHAIN_MAX, PARTICIPANTS_LOADED_MAX};
 use crate::mail::{
     BrakeState, ConversationFacts, ConversationId, IdStanding, KnownId, OrganisationId, QuarantineId, Rule, ThreadIndex,
     ThreadKeys,
@@ -27,13 +27,23 @@ const CONVERSATIONS: Bulk = Bulk {
            c.touched_by_person, c.message_count FROM k CROSS JOIN conversations c WHERE c.id = k.id",
     width: 1,
 };
-const PARTICIPANTS: Bulk = Bulk {
+// One more than are wanted tells that there are more. SQLite has no LATERAL; see below.
+const PARTICIPANTS_SQLITE: Bulk = Bulk {
     name: "index_participants",
     head: "WITH k (id) AS (",
-    tail: ") SELECT p.conversation, p.address FROM k CROSS JOIN participants p WHERE p.conversation = k.id",
+    tail: ") SELECT p.conversation, p.address FROM k CROSS JOIN participants p WHERE p.conversation = k.id AND p.address IN (
+           SELECT x.address FROM participants x WHERE x.conversation = k.id ORDER BY x.address LIMIT 201)",
     width: 1,
 };
-
+const PARTICIPANTS_POSTGRES: Bulk = Bulk {
+    name: "index_participants",
+    head: "WITH k (id) AS (",
+    tail: ") SELECT p.conversation, p.address FROM k CROSS JOIN LATERAL (
+           SELECT x.conversation, x.address FROM participants x WHERE x.conversation = k.id ORDER BY x.address LIMIT 201) p",
+    width: 1,
+};
+const EVERYBODY: Query = Query::new("index_everybody", "SELECT address FROM participants WHERE conversation = $1");
+const CROWD: Query = Query::new("index_crowd", "SELECT COUNT(*) FROM participants WHERE conversation = $1");
 // The newest of each subject. SQLite has no LATERAL, and takes the list of ids as keys; PostgreSQL would read the whole table for that.
 const SUBJECTS_SQLITE: Bulk = Bulk {
     name: "index_subjects",
@@ -116,9 +126,49 @@ pub(super) async fn load<'a>(
         all.push(keys);
     }
     let mut index = load_keys(conn, &ids, conversations).await?;
+    load_crowds(conn, &mut index, &all).await?;
     load_subjects(conn, &mut index, &all).await?;
     load_brakes(conn, &mut index, &all).await?;
     Ok(index)
+}
+
+/// Of conversations with more people than were loaded: how many there are, and which senders of the batch are among them.
+async fn load_crowds(conn: &mut Conn, index: &mut ThreadIndex, all: &[&ThreadKeys]) -> Result<(), Error> {
+    let crowds = index.conversations.iter().filter(|(_, facts)| facts.participants.len() > PARTICIPANTS_LOADED_MAX);
+    let crowds: BTreeMap<ConversationId, Option<OrganisationId>> =
+        crowds.map(|(id, _)| (*id, index.owners.get(id).copied())).collect();
+    let mut asked: BTreeSet<(ConversationId, String)> = BTreeSet::new();
+    for (id, owner) in &crowds {
+        if let Some(row) = conn.row(&CROWD, values![*id]).await?
+            && let Some(facts) = index.conversations.get_mut(id)
+        {
+            facts.crowd = Some(usize::try_from(row.get::<i64>(CROWD.name, 0)?).unwrap_or(usize::MAX));
+        }
+        let senders = all.iter().filter(|k| Some(k.organisation) == *owner && !k.sender.is_empty());
+        asked.extend(senders.map(|k| (*id, key_text(&k.sender).into_owned())));
+    }
+    load_members(conn, index, asked).await
+}
+
+/// Everybody in a conversation, where only some were loaded: before it is made one with another.
+pub(super) async fn load_everybody(conn: &mut Conn, index: &mut ThreadIndex, id: ConversationId) -> Result<Vec<String>, Error> {
+    let Some(facts) = index.conversations.get_mut(&id).filter(|facts| facts.crowd.is_some()) else { return Ok(Vec::new()) };
+    let rows = conn.rows(&EVERYBODY, values![id]).await?;
+    let all: Vec<String> = rows.iter().map(|row| row.get(EVERYBODY.name, 0)).collect::<Result<_, _>>()?;
+    facts.participants.extend(all.iter().cloned());
+    facts.crowd = None;
+    Ok(all)
+}
+
+async fn load_members(conn: &mut Conn, index: &mut ThreadIndex, asked: BTreeSet<(ConversationId, String)>) -> Result<(), Error> {
+    let asked: Vec<Value> = asked.iter().flat_map(|(id, address)| values![*id, address]).collect();
+    for row in conn.bulk(&MEMBERS, asked).await? {
+        let mut c = Columns::of(MEMBERS.name, &row);
+        if let Some(facts) = index.conversations.get_mut(&ConversationId(c.take()?)) {
+            facts.participants.insert(c.take()?);
+        }
+    }
+    Ok(())
 }
 
 /// Conversations with the subject of a mail of which nothing else is known, and whether its sender is in them.
@@ -156,14 +206,7 @@ async fn load_subjects(conn: &mut Conn, index: &mut ThreadIndex, all: &[&ThreadK
         index.conversations.entry(id).or_insert_with(facts);
         index.owners.entry(id).or_insert(organisation);
     }
-    let members: Vec<Value> = members.iter().flat_map(|(id, address)| values![*id, address]).collect();
-    for row in conn.bulk(&MEMBERS, members).await? {
-        let mut c = Columns::of(MEMBERS.name, &row);
-        if let Some(facts) = index.conversations.get_mut(&ConversationId(c.take()?)) {
-            facts.participants.insert(c.take()?);
-        }
-    }
-    Ok(())
+    load_members(conn, index, members).await
 }
 
 async fn load_brakes(conn: &mut Conn, index: &mut ThreadIndex, all: &[&ThreadKeys]) -> Result<(), Error> {
@@ -242,8 +285,9 @@ async fn load_keys(
     let last = |id: &ConversationId, facts: &ConversationFacts| facts.continued_by.is_none() || named(id);
     let living: BTreeSet<ConversationId> =
         index.conversations.iter().filter(|(id, facts)| facts.alias_of.is_none() && last(id, facts)).map(|(id, _)| *id).collect();
-    for row in conn.bulk(&PARTICIPANTS, living.iter().flat_map(|id| values![*id]).collect()).await? {
-        let mut c = Columns::of(PARTICIPANTS.name, &row);
+    let bulk = if conn.dialect() == Dialect::Postgres { &PARTICIPANTS_POSTGRES } else { &PARTICIPANTS_SQLITE };
+    for row in conn.bulk(bulk, living.iter().flat_map(|id| values![*id]).collect()).await? {
+        let mut c = Columns::of(bulk.name, &row);
         if let Some(facts) = index.conversations.get_mut(&ConversationId(c.take()?)) {
             facts.participants.insert(c.take()?);
         }

@@ -357,6 +357,13 @@ impl Plan {
         self.people_before.entry(conversation).or_insert_with(there);
     }
 
+    /// People of a conversation that were not loaded when it was remembered.
+    pub(super) fn also_before(&mut self, conversation: ConversationId, people: Vec<String>) {
+        if let Some(before) = self.people_before.get_mut(&conversation) {
+            before.extend(people);
+        }
+    }
+
     /// Who comes into the conversations of this batch, and who leaves them by a merge: the difference between the index and
     /// what was remembered.
     pub(super) fn people(&mut self, index: &ThreadIndex) {
@@ -378,7 +385,8 @@ impl Plan {
             }
             let (after, organisation) = (facts.map_or(&nobody, |f| &f.participants), index.owners.get(&conversation));
             let Some(organisation) = organisation.copied() else { continue };
-            let room = PARTICIPANTS_MAX.saturating_sub(before.len());
+            let there = before.len().max(facts.and_then(|facts| facts.crowd).unwrap_or_default());
+            let room = PARTICIPANTS_MAX.saturating_sub(there);
             let coming: BTreeSet<&String> = after.difference(&before).filter(|address| !address.is_empty()).collect();
             for address in coming.into_iter().take(room) {
                 let name = self.names.get(&(organisation, address.clone())).cloned().unwrap_or_default();

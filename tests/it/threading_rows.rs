@@ -230,6 +230,36 @@ on_both_databases! {
         assert_eq!(desk.store.message(bobs).await.unwrap().may, "participant");
     }
 
+    async fn of_a_crowd_only_those_are_loaded_who_are_asked_about_until_it_is_merged(db: Database) {
+        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
+        let (_, there, _) = desk.attach(desk.mail(1, &[0], &raw("0@a.test", "Plan", "", "0"))).await;
+        // Two hundred of a mail, three times.
+        for n in 0..3 {
+            let cc: Vec<String> = (0..190).map(|m| format!("p{n}.{m}@crowd.test")).collect();
+            let more = format!("References: <0@a.test>\nCc: {}\n", cc.join(",\n "));
+            desk.attach(desk.mail(2, &[0], &raw(&format!("c{n}@a.test"), "Re: Plan", &more, &n.to_string()))).await;
+        }
+        let everybody = db.number("SELECT COUNT(*) FROM participants").await;
+        assert_eq!(everybody, 571);
+        let from = |who: &str, id: &str, refers: &str| {
+            let raw = raw(id, "Re: Plan", &format!("References: {refers}\n"), id).replace("Ann <ann@a.test>", who);
+            desk.mail(3, &[0], &raw)
+        };
+        let last = from("p2.189@crowd.test", "l@crowd.test", "<0@a.test>");
+        let index = desk.store.thread_index(std::slice::from_ref(&last.keys)).await.unwrap();
+        let facts = &index.conversations[&there];
+        assert!(facts.participants.len() <= 202 && facts.crowd == Some(571), "{}", facts.participants.len());
+        assert_eq!(desk.attach(last).await.2.may, May::Participant);
+        assert_eq!(desk.attach(from("x@stranger.test", "x@s.test", "<0@a.test>")).await.2.may, May::Unverified);
+        assert_eq!(db.number("SELECT COUNT(*) FROM participants").await, everybody);
+        // A stranger ties it to one of a few of its people: those stay who were in both.
+        let (_, few, _) = desk.attach(from("p0.1@crowd.test", "few@crowd.test", "<few0@crowd.test>")).await;
+        assert_ne!(few, there);
+        let tie = desk.attach(from("x@stranger.test", "y@s.test", "<0@a.test> <few@crowd.test>")).await;
+        assert_eq!((tie.1, tie.2.may), (there, May::Unverified));
+        assert_eq!(db.number("SELECT COUNT(*) FROM participants").await, 1);
+    }
+
     async fn the_customer_and_ideas_by_subject_are_stored(db: Database) {
         let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
         let (message, first, _) = desk.attach(desk.mail(1, &[0], &raw("1@a.test", "Order 12", "", "1"))).await;
