@@ -65,6 +65,7 @@ pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize
     let body_end = tail_start(&lines, &found, own.len());
     found.extend(signature(&lines, &found, body_end));
     found.sort_by_key(|f| f.start);
+    found.extend(tracker(own, &found));
     found.extend(forwards.iter().map(|f| Fold { start: f.start, end: f.end, kind: FoldKind::Forward }));
     if is_blank_without(text, &found) {
         // All of it is quoted: there is nothing else to show.
@@ -126,6 +127,15 @@ fn tail_start(lines: &[Line<'_>], folds: &[Fold], end: usize) -> usize {
         at = at.min(fold.start);
     }
     at
+}
+
+/// The small sign on a line of its own that trackers of sent mail leave at the end.
+fn tracker(own: &str, found: &[Fold]) -> Option<Fold> {
+    let said = own.trim_end_matches(|c: char| c.is_whitespace() || is_mark(c));
+    let rest = own.after(said.len());
+    let start = said.len() + rest.find('\n')? + 1;
+    let is_free = found.last().is_none_or(|f| f.end <= start);
+    (is_free && rest.contains('\u{1427}')).then_some(Fold { start, end: own.len(), kind: FoldKind::Signature })
 }
 
 /// Marks of writing direction and other invisible letters.
@@ -379,7 +389,12 @@ fn shortest(lines: &[Line<'_>], at: usize, end: usize, next_is_quoted: bool) -> 
     let begins = |from: &usize| lines.get(*from).is_some_and(|l| begins_like_attribution(&lower(bare(l.text))));
     // A line that is only the verb is never all of it.
     let tells = |from: &usize| lines.get(*from).is_some_and(|l| l.text.contains(|c: char| c.is_numeric() || c == '@'));
-    let candidates = || (at..=end).rev().filter(|f| still_is(f));
+    // Behind a bracket that is still open, a line goes on with the address.
+    let goes_on = |from: &usize| {
+        let before = lines.get(at..*from).unwrap_or_default().last().map_or("", |l| l.text.trim_end());
+        before.ends_with('<')
+    };
+    let candidates = || (at..=end).rev().filter(|f| still_is(f) && !goes_on(f));
     candidates().find(begins).or_else(|| candidates().find(tells)).or_else(|| candidates().next()).unwrap_or(at)
 }
 
@@ -548,6 +563,21 @@ mod tests {
             assert_eq!(reply(&format!("new words\n\n{block}\n\nold words")), "new words", "{block}");
         }
         assert_eq!(kinds("look\n\n---------- Forwarded message ---------\nFrom: a\n\nold"), [FoldKind::Forward]);
+    }
+
+    #[test]
+    fn an_attribution_that_is_wrapped_inside_its_bracket_folds_whole() {
+        let text = "Hello\n02.04.2030 14:20 пользователь \"b@x.example\" <\nb@x.example> написал:\n\n> Hi";
+        assert_eq!(reply(text), "Hello");
+    }
+
+    #[test]
+    fn a_trackers_sign_at_the_end_is_no_word() {
+        assert_eq!(
+            (reply("new words\n\n\u{1427}"), kinds("new words\n\u{1427}\n")),
+            ("new words".to_owned(), vec![FoldKind::Signature])
+        );
+        assert_eq!(reply("\u{1427}"), "\u{1427}");
     }
 
     #[test]
