@@ -167,8 +167,31 @@ fn is_final(c: char) -> bool {
     matches!(c, 'ך' | 'ם' | 'ן' | 'ף' | 'ץ')
 }
 
-/// A line from its end, save numbers and Latin words.
+/// A line of Hebrew from its end; in a line of Latin words, or of markup, only the Hebrew in it; any other as it is.
 fn turned(line: &str) -> String {
+    let hebrew = line.chars().filter(|c| is_hebrew(*c)).count();
+    let latin = line.chars().filter(char::is_ascii_alphabetic).count();
+    if hebrew == 0 {
+        return line.to_owned();
+    }
+    if hebrew > latin && !line.contains(['<', '>']) {
+        return from_its_end(line);
+    }
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(start) = rest.find(is_hebrew) {
+        out.push_str(rest.before(start));
+        rest = rest.after(start);
+        let border = rest.find(|c: char| c.is_ascii_alphabetic() || matches!(c, '<' | '>')).unwrap_or(rest.len());
+        let end = rest.before(border).trim_end_matches(|c| !is_hebrew(c)).len();
+        out.push_str(&from_its_end(rest.before(end)));
+        rest = rest.after(end);
+    }
+    out + rest
+}
+
+/// A line from its end, save numbers and Latin words.
+fn from_its_end(line: &str) -> String {
     let (line, end) = line.strip_suffix('\r').map_or((line, ""), |l| (l, "\r"));
     let letters: Vec<char> = line.chars().collect();
     let mut out = String::with_capacity(line.len());
@@ -233,6 +256,10 @@ mod tests {
     #[test]
     fn visual_hebrew_is_turned_and_logical_is_not() {
         assert_eq!(from_visual_order("ןושאר םויב 4711 רפסמ").as_deref(), Some("מספר 4711 ביום ראשון"));
+        assert_eq!(
+            from_visual_order("my name (םולש ןב) is Hebrew\nall Latin here\nםולש <nl>").as_deref(),
+            Some("my name (בן שלום) is Hebrew\nall Latin here\nשלום <nl>")
+        );
         assert_eq!(from_visual_order("ביום ראשון"), None);
         assert_eq!(from_visual_order("אבג"), None);
     }

@@ -65,7 +65,9 @@ pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize
     let body_end = tail_start(&lines, &found, own.len());
     found.extend(signature(&lines, &found, body_end));
     found.sort_by_key(|f| f.start);
-    found.extend(tracker(own, &found));
+    let body_end = tail_start(&lines, &found, own.len());
+    found.extend(tracker(own.before(body_end).trim_end()));
+    found.sort_by_key(|f| f.start);
     found.extend(forwards.iter().map(|f| Fold { start: f.start, end: f.end, kind: FoldKind::Forward }));
     if is_blank_without(text, &found) {
         // All of it is quoted: there is nothing else to show.
@@ -130,12 +132,11 @@ fn tail_start(lines: &[Line<'_>], folds: &[Fold], end: usize) -> usize {
 }
 
 /// The small sign on a line of its own that trackers of sent mail leave at the end.
-fn tracker(own: &str, found: &[Fold]) -> Option<Fold> {
+fn tracker(own: &str) -> Option<Fold> {
     let said = own.trim_end_matches(|c: char| c.is_whitespace() || is_mark(c));
     let rest = own.after(said.len());
     let start = said.len() + rest.find('\n')? + 1;
-    let is_free = found.last().is_none_or(|f| f.end <= start);
-    (is_free && rest.contains('\u{1427}')).then_some(Fold { start, end: own.len(), kind: FoldKind::Signature })
+    rest.contains('\u{1427}').then_some(Fold { start, end: own.len(), kind: FoldKind::Signature })
 }
 
 /// Marks of writing direction and other invisible letters.
@@ -577,6 +578,7 @@ mod tests {
             (reply("new words\n\n\u{1427}"), kinds("new words\n\u{1427}\n")),
             ("new words".to_owned(), vec![FoldKind::Signature])
         );
+        assert_eq!(reply("new words\n\n\u{1427}\n\n-- \nAnn"), "new words");
         assert_eq!(reply("\u{1427}"), "\u{1427}");
     }
 

@@ -354,9 +354,9 @@ impl<'a> Walk<'a, '_> {
             let found = frames()
                 .find_map(|(level, f)| matches(&f.boundary, line).map(|c| (level, c)))
                 .or_else(|| frames().find_map(|(level, f)| matches_loosely(&f.boundary, line).map(|c| (level, c))))
-                // It comes back after it was cut off: a part of what is open.
+                // It comes back after it was cut off, be it to close: what follows is a part of what is open.
                 .or_else(|| {
-                    let again = self.cut.iter().any(|b| matches(b, line) == Some(false));
+                    let again = self.cut.iter().any(|b| matches(b, line).is_some());
                     again.then(|| (self.frames.len().saturating_sub(1), false))
                 });
             if let Some((level, closing)) = found {
@@ -481,6 +481,7 @@ mod tests {
     fn a_delimiter_of_a_multipart_that_was_cut_off_still_parts() {
         let raw = "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--a\n\ntwo\n--b\n\nthree\n--a--\n";
         assert_eq!(bodies(raw), ["one", "two", "three"]);
+        assert_eq!(bodies(&raw.replace("--a--", "--b--\n\n--a--")), ["one", "two", "three", ""]);
     }
 
     #[test]
