@@ -225,9 +225,11 @@ pub(super) fn plain_lines(text: Cow<'_, str>) -> (String, bool) {
         if nul {
             continue;
         }
-        // CRLF, CRCRLF and a bare CR are one line end each.
-        rest = rest.trim_start_matches('\r');
-        rest = rest.strip_prefix('\n').unwrap_or(rest);
+        // CRLF, CRCRLF and a bare CR are one line end each; bare ones in a row are a blank line.
+        let behind = rest.trim_start_matches('\r');
+        if let Some(after) = behind.strip_prefix('\n') {
+            rest = after;
+        }
         out.push('\n');
     }
     out.push_str(rest);
@@ -391,6 +393,7 @@ mod tests {
     #[test]
     fn line_ends_are_made_one() {
         assert_eq!(plain_lines("a\r\nb\rc\r\r\nd\0e\n".into()), ("a\nb\nc\nde".to_owned(), true));
+        assert_eq!(plain_lines("a\r\rb\r".into()), ("a\n\nb".to_owned(), false));
     }
 
     #[test]

@@ -373,6 +373,32 @@ mod tests {
     }
 
     #[test]
+    fn two_hundred_thousand_parts_are_read_up_to_the_bound_and_the_rest_is_kept() {
+        let limits = Limits::default();
+        let raw = format!("Content-Type: multipart/mixed; boundary=b\n\n{}--b--\n", "--b\n\nx\n".repeat(200_000));
+        let mail = normalize(raw.as_bytes(), &limits);
+        assert!(mail.part_types.len() <= limits.parts_max && mail.attachments.len() <= limits.parts_max);
+        let read: usize = mail.text.matches('x').count();
+        assert_eq!(read, 200_000, "the rest is one part, and its words are there");
+        assert!(mail.repairs.iter().any(|r| r.code == repair::PARTS_TOO_MANY));
+    }
+
+    #[test]
+    fn nesting_without_end_is_followed_to_the_bound_and_loses_nothing() {
+        let mut raw = String::new();
+        for n in 0..20_000 {
+            raw.push_str(&format!("Content-Type: multipart/mixed; boundary=n{n}\n\n--n{n}\n"));
+        }
+        raw.push_str("\nthe deepest words");
+        let limits = Limits::default();
+        let mail = normalize(raw.as_bytes(), &limits);
+        assert!(mail.part_types.len() <= limits.nesting_max + 1);
+        let kept = attachment_bytes(raw.as_bytes(), mail.attachments[0].part, &limits).unwrap();
+        assert!(kept.ends_with(b"the deepest words"));
+        assert!(mail.repairs.iter().any(|r| r.code == repair::NESTING_TOO_DEEP));
+    }
+
+    #[test]
     fn ids_come_in_many_forms() {
         assert_eq!(ids("<a@b> <c@d> <a@b>", 50), ["a@b", "c@d"]);
         assert_eq!(ids("a@b", 1), ["a@b"]);

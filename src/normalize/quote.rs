@@ -605,6 +605,53 @@ mod tests {
     }
 
     #[test]
+    fn the_line_of_a_telephone_folds_in_many_languages() {
+        for line in [
+            "Sent from my iPhone",
+            "Get Outlook for iOS<https://aka.ms/o0ukef>",
+            "Von meinem iPhone gesendet",
+            "Holen Sie sich Outlook für Android",
+            "Diese Nachricht wurde von meinem Android Mobiltelefon mit GMX Mail gesendet.",
+            "Envoyé de mon iPhone",
+            "Envoyé à partir de l’application Mail Orange",
+            "Envoyé depuis mon appareil Galaxy",
+            "Enviado desde mi iPhone",
+            "Inviato da iPhone",
+            "Enviado do meu iPhone",
+            "Verstuurd vanaf mijn iPhone",
+            "Sendt fra min iPhone",
+            "Sendt fra min iPhone",
+            "Skickat från min iPhone",
+            "Lähetetty iPhonesta",
+            "Wysłane z iPhone'a",
+            "Odesláno z iPhonu",
+            "iPhone-ról küldve",
+            "Отправлено с iPhone",
+            "Надіслано з iPhone",
+            "Στάλθηκε από το iPhone μου",
+            "iPhone'umdan gönderildi",
+            "נשלח מה-iPhone שלי",
+            "تم الإرسال من iPhone الخاص بي",
+            "发自我的 iPhone",
+            "從我的 iPhone 傳送",
+            "iPhoneから送信",
+            "나의 iPhone에서 보냄",
+            "ส่งจาก iPhone ของฉัน",
+            "Đã gửi từ iPhone của tôi",
+            "Dikirim dari iPhone saya",
+            "Sent from my BlackBerry® smartphone from Example Mobile",
+            "Sent from Yahoo Mail on Android",
+            "Trimis de pe iPhone-ul meu",
+            "Enviat des del meu iPhone",
+        ] {
+            assert_eq!(kinds(&format!("words\n\n{line}")), [FoldKind::Signature], "{line}");
+        }
+        for line in ["Sent from Ann, who is away", "iPhone is broken", "Sentences end here"] {
+            assert!(kinds(&format!("words\n\n{line}")).is_empty(), "{line}");
+        }
+    }
+
+    #[test]
     fn where_all_is_quoted_nothing_is_folded() {
         assert_eq!(reply("> only a quote"), "> only a quote");
         assert!(reply("---------- Forwarded message ---------\nFrom: a\n\nold").contains("old"));

@@ -203,4 +203,29 @@ mod tests {
         let out = sanitize(&("<b>".repeat(5_000) + "x"));
         assert_eq!(out, "<pre>x</pre>");
     }
+
+    #[test]
+    fn nothing_covers_hides_or_leads_astray() {
+        for html in [
+            "<div style='position:fixed;top:0'>w</div>",
+            "<p style='display:none'>w</p>",
+            "<p hidden>w</p>",
+            "<style>@import url(https://t.example/x);p{display:none}</style><p>w</p>",
+            "<base href='https://t.example/'><a href='x'>w</a>",
+            "<meta http-equiv=refresh content='0;url=https://t.example'><p>w</p>",
+            "<svg><image href='https://t.example/x'/></svg><p>w</p>",
+            "<math><maction actiontype='statusline#https://t.example'>m</maction></math><p>w</p>",
+            "<img srcset='https://t.example/x 2x' src='cid:a'><p>w</p>",
+            "<body background='https://t.example/x'><p>w</p></body>",
+            "<a href='x' ping='https://t.example'>w</a>",
+            "<form action='https://t.example'><button formaction='https://t.example'>w</button></form>",
+            "<p id='x' class='y' name='z' contenteditable>w</p>",
+        ] {
+            let out = sanitize(html);
+            assert!(out.contains('w'), "{html}: {out}");
+            for bad in ["t.example", "style", "hidden", "<base", "<meta", "<svg", "<math", "<form", "<button", "id=", "class="] {
+                assert!(!out.contains(bad), "{html}: {out}");
+            }
+        }
+    }
 }
