@@ -14,6 +14,9 @@
 mod add;
 mod description;
 mod desk;
+pub mod generate;
+pub mod kpi;
+pub mod mangle;
 mod sample;
 mod scene;
 mod verdict;

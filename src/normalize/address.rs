@@ -13,6 +13,7 @@ const PEOPLE_MAX: usize = 10_000;
 
 /// Reads an unfolded field value.
 pub(super) fn list(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> Vec<Person> {
+    let value = &*encoded_word::shielded(value);
     let literal = typed_by_hand(encoded_word::literal(value, hint, place, repairs), place, repairs);
     let trimmed = literal.trim();
     // The whole list was put into one encoded-word.
@@ -280,6 +281,13 @@ fn finish(
 
 /// An entry without angle brackets that has an `@`.
 fn push_bare(people: &mut Vec<Person>, words: &str, entry: &Entry, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) {
+    // `"Name <a@b>"`: the whole entry was put into quotes.
+    let quoted = words.strip_prefix('\u{1}').and_then(|w| w.strip_suffix('\u{1}'));
+    if let Some(inner) = quoted.filter(|w| w.contains('<') && w.contains('@') && !w.contains(['\u{1}', '"'])) {
+        repairs.note(repair::ADDRESS_MALFORMED, place, "name and address together in quotes", 0.8);
+        people.extend(parse(inner, hint, place, repairs));
+        return;
+    }
     let plain = words.replace('\u{1}', "\"");
     if plain.starts_with('"') && plain.find("\"@").is_some_and(|i| !plain.get(i..).unwrap_or_default().contains(' ')) {
         push(people, Person { name: name(&entry.comment, hint, place, repairs), address: plain });

@@ -23,7 +23,7 @@ use encoding_rs::{
 };
 use std::borrow::Cow;
 
-pub(super) use label::is_telling;
+pub(super) use label::is_hint;
 
 /// Bytes given to the detector: more changes no guess and costs time.
 const DETECT_BYTES: usize = 32 << 10;
@@ -131,7 +131,7 @@ fn decode_claimed<'a>(bytes: &'a [u8], claimed: Label, hint: Option<&[u8]>) -> T
     }
     let bytes = strip_bom(bytes);
     match claimed {
-        Label::Known(encoding) | Label::Misspelt(encoding) if encoding == UTF_8 => decode_utf8(bytes),
+        Label::Known(encoding) | Label::Misspelt(encoding) if encoding == UTF_8 => decode_utf8(bytes, hint),
         Label::Known(encoding) | Label::Misspelt(encoding) => decode_known(bytes, encoding),
         Label::Legacy(found) if found.is_seven_bit() => decode_seven_bit_label(bytes, found),
         Label::Legacy(found) => match std::str::from_utf8(bytes) {
@@ -156,13 +156,28 @@ fn decode_unlabelled<'a>(bytes: &'a [u8], hint: Option<&[u8]>, code: &'static st
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Text::repaired(text, code, format!("{said}; read as utf-8, in which all of it is valid"), 0.98);
     }
-    let hinted = match label::read(hint) {
-        Label::Known(e) | Label::Misspelt(e) if e != UTF_8 => Some(Charset::Known(e)),
-        Label::Legacy(l) if !l.is_seven_bit() => Some(Charset::Legacy(l)),
-        _ => None,
+    if let Some(text) = mend::mixed_utf8(bytes)
+        && hinted(bytes, hint).is_none()
+    {
+        return Text::repaired(text, code, format!("{said}; read as utf-8, with some bytes that are not"), 0.6);
+    }
+    decode_eight_bit(bytes, hint, code, said)
+}
+
+/// The charset of the rest of the mail, where it makes words of the bytes.
+fn hinted(bytes: &[u8], hint: Option<&[u8]>) -> Option<Charset> {
+    let charset = match label::read(hint) {
+        Label::Known(e) | Label::Misspelt(e) if e != UTF_8 => Charset::Known(e),
+        Label::Legacy(l) if !l.is_seven_bit() => Charset::Legacy(l),
+        _ => return None,
     };
-    let hinted = hinted.filter(|c| score(bytes, *c).is_some_and(|s| s >= SCORE_OF_HINT) && !c.decode(bytes).contains('\u{fffd}'));
-    if let Some(charset) = hinted {
+    let fits = score(bytes, charset).is_some_and(|s| s >= SCORE_OF_HINT) && !charset.decode(bytes).contains('\u{fffd}');
+    fits.then_some(charset)
+}
+
+/// Bytes that are no UTF-8 and have no label that counts.
+fn decode_eight_bit<'a>(bytes: &'a [u8], hint: Option<&[u8]>, code: &'static str, said: &str) -> Text<'a> {
+    if let Some(charset) = hinted(bytes, hint) {
         let others = choose(bytes);
         let score = score(bytes, charset).unwrap_or(0);
         let runner_up =
@@ -172,9 +187,6 @@ fn decode_unlabelled<'a>(bytes: &'a [u8], hint: Option<&[u8]>, code: &'static st
             d.replacen(&format!("read as {}", charset.name()), &format!("read as {}, the charset of the body", charset.name()), 1)
         };
         return Text { repair: found.repair.map(|(c, d, _)| (c, detail(d), 0.7)), ..found };
-    }
-    if let Some(text) = mend::mixed_utf8(bytes) {
-        return Text::repaired(text, code, format!("{said}; read as utf-8, with some bytes that are not"), 0.6);
     }
     choose(bytes).text(bytes, code, said)
 }
@@ -354,7 +366,7 @@ fn decode_seven_bit(bytes: &[u8], claimed: Label) -> Text<'_> {
     }
 }
 
-fn decode_utf8(bytes: &[u8]) -> Text<'_> {
+fn decode_utf8<'a>(bytes: &'a [u8], hint: Option<&[u8]>) -> Text<'a> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Text::plain(text);
     }
@@ -364,7 +376,7 @@ fn decode_utf8(bytes: &[u8]) -> Text<'_> {
     if let Some(text) = mend::mixed_utf8(bytes) {
         return invalid(text, "utf-8", 0.8);
     }
-    choose(bytes).text(bytes, repair::CHARSET_MISLABELLED, "utf-8 is named")
+    decode_eight_bit(bytes, hint, repair::CHARSET_MISLABELLED, "utf-8 is named")
 }
 
 /// Whether valid UTF-8 holds so many letters that it is no accident.

@@ -155,8 +155,13 @@ fn one_slip(name: &[u8], label: &[u8]) -> bool {
 }
 
 /// Whether a label is worth passing on as a hint for other bytes of the mail.
-pub(super) fn is_telling(label: &[u8]) -> bool {
-    matches!(read(Some(label)), Label::Known(_) | Label::Misspelt(_) | Label::Legacy(_))
+/// UTF-8 is none: its bytes say so themselves.
+pub(super) fn is_hint(label: &[u8]) -> bool {
+    match read(Some(label)) {
+        Label::Known(encoding) | Label::Misspelt(encoding) => encoding != encoding_rs::UTF_8,
+        Label::Legacy(_) => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

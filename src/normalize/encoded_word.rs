@@ -9,11 +9,15 @@
 //! and the next end each go over the value once.
 
 use super::charset;
+use super::header;
 use super::repair::{self, Repairs};
 use super::span::Span;
 use super::transfer;
 use memchr::memmem;
 use std::borrow::Cow;
+
+/// Bytes of a field that are looked at for its charset.
+const HINT_BYTES_MAX: usize = 2_000;
 
 /// One run of a field's value.
 enum Run<'a> {
@@ -55,6 +59,66 @@ impl<'a> Ahead<'a> {
 /// Decodes a value that is already unfolded. `hint` is the charset of the mail's body, for raw
 /// 8-bit bytes; `place` is for the repairs.
 pub(super) fn decode(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> String {
+    let once = decode_once(value, hint, place, repairs);
+    // A gateway encoded what was encoded: the words came out of words.
+    let trimmed = once.trim();
+    if trimmed.starts_with("=?") && trimmed.ends_with("?=") && trimmed.is_ascii() && trimmed.as_bytes() != value.trim_ascii() {
+        let twice = decode_once(trimmed.as_bytes(), hint, place, repairs);
+        if twice != trimmed {
+            repairs.note(repair::ENCODED_WORD_MALFORMED, place, "encoded-words within an encoded-word were decoded", 0.8);
+            return twice;
+        }
+    }
+    once
+}
+
+/// The charset that the first encoded-word of a value names, if its letters are in it without a doubt.
+pub(super) fn proven_charset(value: &[u8]) -> Option<&[u8]> {
+    let at = memmem::find(value, b"=?")? + 2;
+    let name = value.after(at).before(64);
+    let charset = name.before(name.iter().position(|b| *b == b'?')?);
+    if !charset::is_hint(charset) {
+        return None;
+    }
+    let mut aside = Repairs::default();
+    let text = decode(&header::unfold(value.before(HINT_BYTES_MAX)), None, "", &mut aside);
+    (!text.is_ascii() && aside.into_list().is_empty()).then_some(charset)
+}
+
+/// Writes raw bytes within Q words as escapes, so that what reads the field as text can't tell them from raw text.
+pub(super) fn shielded(value: &[u8]) -> Cow<'_, [u8]> {
+    if value.is_ascii() || memmem::find(value, b"=?").is_none() {
+        return Cow::Borrowed(value);
+    }
+    let mut out = Vec::with_capacity(value.len() + 32);
+    let mut rest = value;
+    while let Some(open) = memmem::find(rest, b"=?") {
+        out.extend_from_slice(rest.before(open));
+        let word = rest.after(open);
+        let content = word.before(64).windows(3).position(|w| matches!(w, [b'?', b'Q' | b'q', b'?'])).map(|i| i + 3);
+        let Some(content) = content else {
+            out.extend_from_slice(b"=?");
+            rest = word.after(2);
+            continue;
+        };
+        let Some(end) = memmem::find(word.after(content), b"?=").map(|i| content + i + 2) else {
+            rest = word;
+            break;
+        };
+        for &byte in word.before(end) {
+            if byte >= 0x80 {
+                out.extend_from_slice(format!("={byte:02X}").as_bytes());
+            } else {
+                out.push(byte);
+            }
+        }
+        rest = word.after(end);
+    }
+    out.extend_from_slice(rest);
+    Cow::Owned(out)
+}
+
+fn decode_once(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> String {
     if memmem::find(value, b"=?").is_none() {
         return literal(value, hint, place, repairs).into_owned();
     }
@@ -187,7 +251,8 @@ fn word_at<'a>(value: &'a [u8], start: usize, opening: &mut Ahead<'_>, ending: &
     let (encoding, content_at) = match after {
         [e, b'?', ..] => (*e, start + 2 + name_end + 3),
         // `=?utf-8?=?B?…`: seen where a tool encodes the markers.
-        [b' ', e, b'?', ..] => (*e, start + 2 + name_end + 4),
+        // A fold between the encoding and its mark.
+        [b' ', e, b'?', ..] | [e, b' ', b'?', ..] => (*e, start + 2 + name_end + 4),
         _ => return None,
     };
     let base64 = match encoding {

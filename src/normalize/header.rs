@@ -156,8 +156,9 @@ fn is_known(name: &[u8]) -> bool {
 fn split_name(line: &[u8]) -> Option<(&str, usize)> {
     let colon = memchr(b':', line.before(256))?;
     let name = line.before(colon).trim_ascii_end();
-    // `<p>Note: …` and `{"a": …` begin a body.
-    if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) || matches!(name.first(), Some(b'<' | b'"' | b'{')) {
+    // `<p>Note: …` and `{"a": …` begin a body; `--` begins a delimiter, whose boundary may have a colon.
+    let begins_body = name.starts_with(b"--") || matches!(name.first(), Some(b'<' | b'"' | b'{'));
+    if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) || begins_body {
         return None;
     }
     // `http://…` at the start of a body is no field.

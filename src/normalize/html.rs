@@ -415,7 +415,7 @@ impl State {
 }
 
 fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{c}' | '\u{a0}' | '\u{feff}' | '\u{200b}')
+    matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{c}' | '\u{a0}' | '\u{feff}')
 }
 
 fn is_file_name(alt: &str) -> bool {

@@ -350,7 +350,9 @@ fn attribution(lines: &[Line<'_>], at: usize) -> Option<Lead> {
     let lower = lower(first);
     let could_begin = first.contains(|c: char| c.is_numeric() || matches!(c, '@' | '<'))
         || begins_like_attribution(&lower)
-        || ends_with_verb(&lower);
+        || ends_with_verb(&lower)
+        // A line that is only the name, folded before the address.
+        || lines.get(at + 1).is_some_and(|l| l.text.starts_with('<'));
     if !could_begin {
         return None;
     }
@@ -390,12 +392,12 @@ fn shortest(lines: &[Line<'_>], at: usize, end: usize, next_is_quoted: bool) -> 
     let begins = |from: &usize| lines.get(*from).is_some_and(|l| begins_like_attribution(&lower(bare(l.text))));
     // A line that is only the verb is never all of it.
     let tells = |from: &usize| lines.get(*from).is_some_and(|l| l.text.contains(|c: char| c.is_numeric() || c == '@'));
-    // Behind a bracket that is still open, a line goes on with the address.
+    // A line goes on with the address where the one before it ends with an open bracket, or where it begins with one.
     let goes_on = |from: &usize| {
         let before = lines.get(at..*from).unwrap_or_default().last().map_or("", |l| l.text.trim_end());
-        before.ends_with('<')
+        before.ends_with('<') || (*from > at && lines.get(*from).is_some_and(|l| l.text.starts_with('<')))
     };
-    let candidates = || (at..=end).rev().filter(|f| still_is(f) && !goes_on(f));
+    let candidates = || (at..=end).rev().filter(|f| !goes_on(f) && still_is(f));
     candidates().find(begins).or_else(|| candidates().find(tells)).or_else(|| candidates().next()).unwrap_or(at)
 }
 

@@ -536,14 +536,21 @@ fn related_root(tree: &Tree<'_>, part: &Part<'_>) -> usize {
     part.children.iter().position(|c| tree.parts.get(*c).and_then(content_id).is_some_and(|id| id == start)).unwrap_or(0)
 }
 
-/// The first charset named for a text in the mail.
+/// The charset that other bytes of the mail are likely in: the first one named for a text, else for words in the
+/// header that are really in it. UTF-8 is none: its bytes say so themselves.
 fn body_charset(tree: &Tree<'_>) -> Option<Vec<u8>> {
-    tree.parts
+    let of_text = tree
+        .parts
         .iter()
         .filter(|p| p.content_type.value.starts_with("text/"))
         .filter_map(|p| p.content_type.get("charset"))
-        .find(|c| charset::is_telling(c.as_bytes()))
-        .map(|c| c.as_bytes().to_vec())
+        .find(|c| charset::is_hint(c.as_bytes()))
+        .map(|c| c.as_bytes().to_vec());
+    of_text.or_else(|| {
+        let fields = &tree.root()?.fields;
+        let words = ["Subject", "From", "To", "Cc"].into_iter().filter_map(|name| fields.get(name));
+        words.filter_map(encoded_word::proven_charset).map(<[u8]>::to_vec).next()
+    })
 }
 
 /// The charset that html names in a `meta`.

@@ -366,6 +366,11 @@ impl<'a> Walk<'a, '_> {
                     if body_end > from && self.raw.get(body_end - 1) == Some(&b'\r') && self.ends == LineEnds::Lf {
                         body_end -= 1;
                     }
+                    // Where this line ends with CR CR LF, the one before it does too.
+                    let doubled = next.checked_sub(3).and_then(|at| self.raw.get(at..next)) == Some(b"\r\r\n");
+                    if doubled && body_end > from && self.raw.get(body_end - 1) == Some(&b'\r') {
+                        body_end -= 1;
+                    }
                 }
                 return Some(Delimiter { level, closing, body_end, next });
             }

@@ -97,6 +97,8 @@ const GROUP: [[u32; 256]; 4] = {
 const NO_LETTER: u32 = 1 << 31;
 /// Bytes that are decoded in one go: a line, and few where it turns out to be rubbish.
 const GROUPED_BYTES: usize = 256;
+/// Rules longer than this are data.
+const RULE_BYTES_MAX: usize = 200;
 
 /// Decodes the groups of four letters at the start of `input`; returns how many there are.
 fn whole_groups(input: &[u8], out: &mut Vec<u8>) -> usize {
@@ -136,6 +138,11 @@ pub(super) fn base64(input: &[u8]) -> Decoded<'_> {
     let mut at = 0;
     while let Some(&byte) = input.get(at) {
         let value = sextet(byte);
+        // A line of nothing but `_` or `-` is the rule above a footer, whatever alphabet has these letters.
+        if matches!(byte, b'_' | b'-') && breaks > 0 && !out.is_empty() && is_rule(input.after(at)) {
+            tail = input.after(at);
+            break;
+        }
         // The lines of data, which are nearly all of it, go in groups.
         if value < 64 && count == 0 && !padded && breaks <= 1 {
             let rest = input.after(at).before(GROUPED_BYTES);
@@ -180,6 +187,13 @@ pub(super) fn base64(input: &[u8]) -> Decoded<'_> {
     }
     flush(&mut out, &mut held, &mut count);
     Decoded { bytes: Cow::Owned(out), tail: tail.trim_ascii(), flaws }
+}
+
+/// A line of at least eight of one letter.
+fn is_rule(input: &[u8]) -> bool {
+    let line = input.before(RULE_BYTES_MAX);
+    let line = line.before(memchr2(b'\r', b'\n', line).unwrap_or(line.len())).trim_ascii_end();
+    line.len() >= 8 && line.iter().all(|b| Some(b) == line.first())
 }
 
 fn flush(out: &mut Vec<u8>, held: &mut u32, count: &mut u32) {
@@ -289,6 +303,7 @@ pub(super) fn quoted_printable(input: &[u8]) -> Decoded<'_> {
         let blanks = after.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         let line_end = after.after(blanks);
         rest = match line_end {
+            [b'\r', b'\r', b'\n', ..] => line_end.after(3),
             [b'\r', b'\n', ..] => line_end.after(2),
             [b'\r' | b'\n', ..] => line_end.after(1),
             [] => b"",

@@ -133,7 +133,9 @@ pub(super) fn is_own(address: &str, organisation: OrganisationId, directory: &Di
 /// The base subject, and whether the mail answers or passes on.
 fn subject(mail: &NormalizedMail, references: &[String]) -> Subject {
     let forwards = mail.folds.iter().any(|f| f.kind == FoldKind::Forward);
-    let mut subject = take_apart(&mail.subject, Signs { refers: !references.is_empty(), forwards });
+    // Exchange marks an answer even where its ids were lost.
+    let refers = !references.is_empty() || index_bytes(mail).is_some_and(|b| b.len() > THREAD_INDEX_BYTES);
+    let mut subject = take_apart(&mail.subject, Signs { refers, forwards });
     // A forward whose subject was retyped: a forwarded mail in the text, and nothing it answers. One that was sent on
     // as it is (RFC 5322 section 3.6.6) is not a new mail of whoever did so.
     if subject.kind == SubjectKind::Plain && forwards && references.is_empty() {
@@ -145,6 +147,17 @@ fn subject(mail: &NormalizedMail, references: &[String]) -> Subject {
 /// The Exchange thread with the subject, as one id: the same bytes under another subject are a new mail
 /// written on the pattern of an old one.
 fn thread_index(mail: &NormalizedMail, base_subject: &str) -> Option<String> {
+    let bytes = index_bytes(mail)?;
+    let thread = bytes.get(..THREAD_INDEX_BYTES)?;
+    if base_subject.is_empty() {
+        return None;
+    }
+    let hash = Sha256::new().chain_update(thread).chain_update(base_subject.to_lowercase()).finalize();
+    Some(format!("{}@thread-index.invalid", data_encoding::HEXLOWER.encode(&hash[..20])))
+}
+
+/// Thread-Index as it came: a head that the thread shares, and five bytes for each answer.
+fn index_bytes(mail: &NormalizedMail) -> Option<Vec<u8>> {
     let value: String = mail.header("Thread-Index")?.chars().filter(|c| !c.is_whitespace()).take(1_000).collect();
     let lenient = base64::engine::GeneralPurpose::new(
         &base64::alphabet::STANDARD,
@@ -152,13 +165,7 @@ fn thread_index(mail: &NormalizedMail, base_subject: &str) -> Option<String> {
             .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent)
             .with_decode_allow_trailing_bits(true),
     );
-    let bytes = lenient.decode(value).ok()?;
-    let thread = bytes.get(..THREAD_INDEX_BYTES)?;
-    if base_subject.is_empty() {
-        return None;
-    }
-    let hash = Sha256::new().chain_update(thread).chain_update(base_subject.to_lowercase()).finalize();
-    Some(format!("{}@thread-index.invalid", data_encoding::HEXLOWER.encode(&hash[..20])))
+    lenient.decode(value).ok()
 }
 
 /// The search for tokens in one mail.

@@ -50,34 +50,47 @@ pub(super) const PREFIXES: &[(&str, Prefix, Strength)] = &[
     ("회신", Reply, Strong),    // Korean
     ("답장", Reply, Strong),    // Korean
     ("ตอบ", Reply, Strong),     // Thai
+    ("отг", Reply, Strong),     // Bulgarian
+    ("відп", Reply, Strong),    // Ukrainian
+    ("پاسخ", Reply, Strong),    // Persian
+    ("odg", Reply, Strong),     // Croatian, Slovene
+    ("ats", Reply, Weak),       // Lithuanian
     // --- forwards ---
     ("fw", Forward, Strong),
     ("fwd", Forward, Strong),
-    ("wg", Forward, Strong),          // German
-    ("wtr", Forward, Strong),         // German
-    ("wtrlt", Forward, Strong),       // German
-    ("tr", Forward, Strong),          // French
-    ("vb", Forward, Strong),          // Swedish
-    ("rv", Forward, Strong),          // Spanish
-    ("enc", Forward, Strong),         // Portuguese
-    ("i", Forward, Weak),             // Italian
-    ("inoltro", Forward, Strong),     // Italian
-    ("doorst", Forward, Strong),      // Dutch
-    ("pd", Forward, Weak),            // Polish
-    ("vl", Forward, Weak),            // Finnish
-    ("ilt", Forward, Strong),         // Turkish İLT
-    ("továbbítás", Forward, Strong),  // Hungarian
-    ("fs", Forward, Weak),            // Icelandic
-    ("trs", Forward, Weak),           // Indonesian
-    ("ct", Forward, Weak),            // Vietnamese
-    ("chuyển tiếp", Forward, Strong), // Vietnamese
-    ("πρθ", Forward, Strong),         // Greek
-    ("הועבר", Forward, Strong),       // Hebrew
-    ("إعادة توجيه", Forward, Strong), // Arabic
-    ("转发", Forward, Strong),        // Chinese
-    ("轉寄", Forward, Strong),        // Chinese, traditional
-    ("転送", Forward, Strong),        // Japanese
-    ("전달", Forward, Strong),        // Korean
+    ("wg", Forward, Strong),             // German
+    ("wtr", Forward, Strong),            // German
+    ("wtrlt", Forward, Strong),          // German
+    ("tr", Forward, Strong),             // French
+    ("vb", Forward, Strong),             // Swedish
+    ("rv", Forward, Strong),             // Spanish
+    ("enc", Forward, Strong),            // Portuguese
+    ("i", Forward, Weak),                // Italian
+    ("inoltro", Forward, Strong),        // Italian
+    ("doorst", Forward, Strong),         // Dutch
+    ("pd", Forward, Weak),               // Polish
+    ("vl", Forward, Weak),               // Finnish
+    ("ilt", Forward, Strong),            // Turkish İLT
+    ("továbbítás", Forward, Strong),     // Hungarian
+    ("fs", Forward, Weak),               // Icelandic
+    ("trs", Forward, Weak),              // Indonesian
+    ("ct", Forward, Weak),               // Vietnamese
+    ("chuyển tiếp", Forward, Strong),    // Vietnamese
+    ("πρθ", Forward, Strong),            // Greek
+    ("הועבר", Forward, Strong),          // Hebrew
+    ("إعادة توجيه", Forward, Strong),    // Arabic
+    ("转发", Forward, Strong),           // Chinese
+    ("轉寄", Forward, Strong),           // Chinese, traditional
+    ("転送", Forward, Strong),           // Japanese
+    ("전달", Forward, Strong),           // Korean
+    ("препр", Forward, Strong),          // Bulgarian
+    ("пересл", Forward, Strong),         // Russian, Ukrainian
+    ("هدایت", Forward, Strong),          // Persian
+    ("proslijeđeno", Forward, Strong),   // Croatian
+    ("redirecționare", Forward, Strong), // Romanian
+    ("persiųsta", Forward, Strong),      // Lithuanian
+    ("edasi", Forward, Strong),          // Estonian
+    ("ส่งต่อ", Forward, Strong),           // Thai
 ];
 
 /// Finnish for "reply", Danish and Norwegian for "forward": what the mail refers to decides.

@@ -67,7 +67,7 @@ pub(super) fn take_apart(subject: &str, signs: Signs) -> Subject {
             rest = inner.trim_end();
             saw(SubjectKind::Forward);
         }
-        if let Some((after, prefix)) = strip_prefix(rest, signs) {
+        if let Some((after, prefix)) = strip_prefix(rest, signs, rest.len() == clean.len()) {
             rest = after;
             saw(match prefix {
                 Prefix::Reply => SubjectKind::Reply,
@@ -105,7 +105,7 @@ fn collapse(subject: &str) -> String {
 }
 
 /// `Re: `, `AW[2]: `, `回复：`: what follows, and what it means.
-fn strip_prefix(text: &str, signs: Signs) -> Option<(&str, Prefix)> {
+fn strip_prefix(text: &str, signs: Signs, outermost: bool) -> Option<(&str, Prefix)> {
     let (at, colon) = text.char_indices().take(PREFIX_CHARS_MAX).find(|(_, c)| matches!(c, ':' | '：' | '﹕' | '︰'))?;
     let word = without_counter(text[..at].trim_end());
     let after = text[at + colon.len_utf8()..].trim_start();
@@ -116,7 +116,8 @@ fn strip_prefix(text: &str, signs: Signs) -> Option<(&str, Prefix)> {
     let (_, prefix, strength) = PREFIXES.iter().find(|(p, ..)| *p == word)?;
     let backed = match prefix {
         Prefix::Reply => signs.refers,
-        Prefix::Forward => signs.forwards,
+        // Who passes on what he got keeps its ids: at the very start of such a subject it is no word of the writer's.
+        Prefix::Forward => signs.forwards || (signs.refers && outermost),
     };
     (*strength == Strength::Strong || backed).then_some((after, *prefix))
 }

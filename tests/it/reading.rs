@@ -66,15 +66,35 @@ fn a_sample_that_is_added_holds_and_a_wrong_expectation_fails() {
     ];
     assert_eq!(tidegate(&add, "").status.code(), Some(0));
     assert_eq!(tidegate(&add, "").status.code(), Some(1), "a sample is never overwritten");
-    assert_eq!(tidegate(&["corpus", "--corpus", &root, "check"], "").status.code(), Some(0));
+    assert_eq!(tidegate(&["corpus", "--corpus", &root, "check", "--mangled", "0"], "").status.code(), Some(0));
     let description = folder.path().join("corpus/headers/greeting/sample.toml");
     let wrong = std::fs::read_to_string(&description).unwrap().replace("Grüße", "something else");
     std::fs::File::create(&description).unwrap().write_all(wrong.as_bytes()).unwrap();
-    let out = tidegate(&["corpus", "--corpus", &root, "check", "--json"], "");
+    let out = tidegate(&["corpus", "--corpus", &root, "check", "--json", "--mangled", "0"], "");
     assert_eq!(out.status.code(), Some(1));
     let first: serde_json::Value = serde_json::from_str(String::from_utf8(out.stdout).unwrap().lines().next().unwrap()).unwrap();
     assert_eq!((first["field"].as_str(), first["got"].as_str()), (Some("subject"), Some("Grüße")));
     std::fs::File::create(folder.path().join("corpus/headers/greeting/notes.txt")).unwrap();
-    let out = tidegate(&["corpus", "--corpus", &root, "check"], "");
+    let out = tidegate(&["corpus", "--corpus", &root, "check", "--mangled", "0"], "");
     assert!(String::from_utf8(out.stdout).unwrap().contains("notes.txt"), "an unknown file beside a sample is an error");
+}
+
+#[test]
+fn a_mangled_mail_is_printed_by_its_number_and_the_goal_decides_the_exit_code() {
+    let mail = tidegate(&["corpus", "mangle", "--seed", "3", "--only", "19.1"], "");
+    let again = tidegate(&["corpus", "mangle", "--seed", "3", "--only", "19.1"], "");
+    assert_eq!((mail.status.code(), &mail.stdout), (Some(0), &again.stdout));
+    let truth = tidegate(&["corpus", "mangle", "--seed", "3", "--only", "19.1", "--truth"], "");
+    let truth: serde_json::Value = serde_json::from_slice(&truth.stdout).unwrap();
+    assert_eq!((truth["number"].as_str(), truth["truth"]["class"].as_str()), (Some("19.1"), Some("person")));
+    let check = |goal: &str| {
+        let args = ["corpus", "check", "--mangled", "50", "--json", "--goal", goal];
+        let out = tidegate(&args, "");
+        let text = String::from_utf8(out.stdout).unwrap();
+        (out.status.code(), serde_json::from_str::<serde_json::Value>(text.lines().last().unwrap()).unwrap())
+    };
+    let (code, report) = check("0.000001");
+    assert_eq!(code, Some(1), "so few mails prove no such bound");
+    assert!(report["kpi"]["mails"].as_u64().unwrap() > 50);
+    assert_eq!(tidegate(&["corpus", "mangle", "--only", "x"], "").status.code(), Some(1));
 }

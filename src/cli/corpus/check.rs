@@ -1,6 +1,9 @@
-//! `tidegate corpus check`: every sample held against what a person says is right.
+//! `tidegate corpus check`: every sample held against what a person says is right, and as many mangled mails
+//! as one likes against their truth.
 
+use super::kpi;
 use crate::corpus;
+use crate::corpus::kpi::Count;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,6 +14,8 @@ pub(super) struct Args {
     /// One JSON object a miss, and one with the totals
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    kpi: kpi::Mangled,
 }
 
 /// Runs it.
@@ -20,7 +25,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
     let json = args.json;
     let mut out = BufWriter::new(io::stdout().lock());
-    let (mut samples, mut whole, mut count, mut held, mut broken) = (0, 0, 0, 0, 0);
+    let (mut samples, mut whole, mut count, mut held, mut broken) = (0_u64, 0_u64, 0, 0, 0);
     for loaded in corpus::load(root)? {
         samples += 1;
         match loaded {
@@ -28,7 +33,7 @@ pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
                 let (expectations, misses) = corpus::check(&sample);
                 count += expectations;
                 held += expectations - misses.len();
-                whole += usize::from(misses.is_empty());
+                whole += u64::from(misses.is_empty());
                 for miss in misses {
                     if json {
                         serde_json::to_writer(&mut out, &miss)?;
@@ -55,12 +60,15 @@ pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
         });
         writeln!(out, "{totals}")?;
     } else {
-        let share = if samples > 0 { 100.0 * f64::from(whole as u32) / f64::from(samples) } else { 0.0 };
+        #[allow(clippy::cast_precision_loss)] // counts of files
+        let share = if samples > 0 { 100.0 * whole as f64 / samples as f64 } else { 0.0 };
         writeln!(
             out,
             "{whole} of {samples} samples hold ({share:.1} %), {held} of {count} expectations; {broken} samples are not whole"
         )?;
     }
+    let found = kpi::Samples { count: Count { mails: samples, wrong: samples - whole } };
+    let reached = kpi::run(&args.kpi, json, found, &mut out)?;
     out.flush()?;
-    Ok(if held == count && broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if held == count && broken == 0 && reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -5,7 +5,9 @@
 
 mod add;
 mod check;
+mod kpi;
 mod list;
+mod mangle;
 
 use super::Global;
 use clap::Subcommand;
@@ -24,12 +26,14 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Command {
-    /// Hold every sample against what a person says is right
+    /// Hold every sample against what a person says is right, and mangled mails against their truth
     Check(check::Args),
     /// List the samples
     List(list::Args),
     /// Make a sample of a mail, with what is read now as its expectation
     Add(add::Args),
+    /// Odd mails whose truth is known: what real programs and relays do, from a seed
+    Mangle(mangle::Args),
 }
 
 /// Runs it.
@@ -41,5 +45,6 @@ pub(crate) fn run(args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
         Command::Check(check) => check::run(&check, &args.corpus),
         Command::List(list) => list::run(&list, &args.corpus),
         Command::Add(add) => add::run(&add, &args.corpus),
+        Command::Mangle(mangle) => mangle::run(&mangle),
     }
 }
