@@ -420,7 +420,13 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(bytes.before(DETECT_BYTES), true);
     let found = detector.guess(None, Utf8Detection::Deny);
-    if found == GBK { GB18030 } else { found }
+    if found == GBK {
+        return GB18030;
+    }
+    if found == WINDOWS_1252 && mend::is_hungarian(&found.decode_without_bom_handling(bytes.before(DETECT_BYTES)).0) {
+        return WINDOWS_1250;
+    }
+    found
 }
 
 #[cfg(test)]

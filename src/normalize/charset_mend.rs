@@ -219,9 +219,39 @@ fn from_its_end(line: &str) -> String {
     out + end
 }
 
+/// Words of Hungarian that are in nearly every letter, and in no western language all together.
+const HUNGARIAN: &[&str] =
+    &["a", "az", "és", "hogy", "nem", "egy", "is", "volt", "ami", "meg", "köszönöm", "kedves", "üdvözlettel"];
+/// Words that are looked at.
+const WORDS_MAX: usize = 1_000;
+
+/// Hungarian that was read as western European: its `ő` and `ű` stand where `õ` and `û` do, and the detector, which
+/// sees two odd letters among many common ones, can't tell. Its commonest words can.
+pub(super) fn is_hungarian(western: &str) -> bool {
+    if !western.contains(['õ', 'û', 'Õ', 'Û']) {
+        return false;
+    }
+    let words = western.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).take(WORDS_MAX);
+    let (mut all, mut common) = (0, 0);
+    for word in words {
+        all += 1;
+        common += usize::from(HUNGARIAN.contains(&word.to_lowercase().as_str()));
+    }
+    common >= 2 && common * 12 > all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hungarian_is_known_by_its_words() {
+        assert!(is_hungarian("Meg tudnák nézni, hogy a raktárban maradt-e belõle néhány?"));
+        for text in ["A senhora não põe a mesa à uma", "Il a dû partir, bien sûr, à une heure", "Kas saaksite õhtul tulla?"]
+        {
+            assert!(!is_hungarian(text), "{text}");
+        }
+    }
 
     #[test]
     fn what_was_encoded_twice_is_read_once() {

@@ -59,17 +59,18 @@ impl<'a> Ahead<'a> {
 /// Decodes a value that is already unfolded. `hint` is the charset of the mail's body, for raw
 /// 8-bit bytes; `place` is for the repairs.
 pub(super) fn decode(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> String {
-    let once = decode_once(value, hint, place, repairs);
-    // A gateway encoded what was encoded: the words came out of words.
-    let trimmed = once.trim();
-    if trimmed.starts_with("=?") && trimmed.ends_with("?=") && trimmed.is_ascii() && trimmed.as_bytes() != value.trim_ascii() {
-        let twice = decode_once(trimmed.as_bytes(), hint, place, repairs);
-        if twice != trimmed {
-            repairs.note(repair::ENCODED_WORD_MALFORMED, place, "encoded-words within an encoded-word were decoded", 0.8);
-            return twice;
-        }
+    if memmem::find(value, b"=?").is_none() {
+        return literal(value, hint, place, repairs).into_owned();
     }
-    once
+    let out = decode_once(value, hint, place, repairs);
+    // A relay that met an encoded-word and encoded it: all of the value is words, and so is what they say.
+    let (outer, inner) = (value.trim_ascii(), out.trim());
+    let all = |v: &[u8]| v.starts_with(b"=?") && v.ends_with(b"?=");
+    if all(outer) && all(inner.as_bytes()) && outer.len() > inner.len() {
+        repairs.note(repair::ENCODED_WORD_MALFORMED, place, "an encoded-word within an encoded-word", 0.8);
+        return decode_once(inner.as_bytes(), hint, place, repairs);
+    }
+    out
 }
 
 /// The charset that the first encoded-word of a value names, if its letters are in it without a doubt.
@@ -116,21 +117,6 @@ pub(super) fn shielded(value: &[u8]) -> Cow<'_, [u8]> {
     }
     out.extend_from_slice(rest);
     Cow::Owned(out)
-}
-
-fn decode_once(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> String {
-    if memmem::find(value, b"=?").is_none() {
-        return literal(value, hint, place, repairs).into_owned();
-    }
-    let out = decode_once(value, hint, place, repairs);
-    // A relay that met an encoded-word and encoded it: all of the value is words, and so is what they say.
-    let (outer, inner) = (value.trim_ascii(), out.trim());
-    let all = |v: &[u8]| v.starts_with(b"=?") && v.ends_with(b"?=");
-    if all(outer) && all(inner.as_bytes()) && outer.len() > inner.len() {
-        repairs.note(repair::ENCODED_WORD_MALFORMED, place, "an encoded-word within an encoded-word", 0.8);
-        return decode_once(inner.as_bytes(), hint, place, repairs);
-    }
-    out
 }
 
 fn decode_once(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) -> String {

@@ -10,8 +10,8 @@ list! {
         |d, _| author(d, |p, _| (p.address.clone(), Some(TruePerson { name: String::new(), address: p.address.clone() })));
     Draft "addresses.comment-name", FROM, "sendmail, mail(1), Pine", "the name as a comment behind the address",
         |d, _| author(d, |p, words| (format!("{} ({words})", p.address), None));
-    Draft "addresses.comment-behind", FROM, "Pine, hand-made mailers", "a comment behind the address; the name counts",
-        |d, _| author(d, |p, words| (format!("{words} <{}> (office)", p.address), None));
+    Draft "addresses.comment-behind", FROM, "Pine, hand-made mailers", "a comment behind the address, which is shown with the name",
+        |d, _| author(d, |p, words| (format!("{words} <{}> (office)", p.address), Some(TruePerson { name: format!("{} (office)", p.name), address: p.address.clone() })));
     Draft "addresses.unquoted-comma", FROM, "Exchange, Lotus Notes (Last, First)", "`Last, First <address>` without quotes",
         |d, _| {
             let Some(p) = person(d, "From").filter(|p| p.name.is_ascii() && p.name.matches(' ').count() == 1 && !p.name.contains('\'')) else { return false };

@@ -134,7 +134,7 @@ list! {
                 Some(crlf(once.as_bytes()))
             }, "utf-8", Transfer::Base64)
         };
-    Draft "charset.stray-byte", CHARSET | TRANSFER, "templates filled from a Latin 1 database", "a byte that is no UTF-8 (a no-break space of Latin 1) between words of UTF-8",
+    Draft "charset.stray-byte", CHARSET | TRANSFER, "templates filled from a Latin 1 database", "a no-break space of Latin 1 between words of UTF-8, which is shown as one",
         |d, _| {
             if d.shape == "flowed" || d.texts_mut().len() != 1 || d.truth.text.is_none() || d.truth.reply.is_some() { return false; }
             let Some(text) = d.root.text().map(str::to_owned) else { return false };
@@ -144,7 +144,7 @@ list! {
             d.root.content = Content::Encoded(bytes);
             d.root.transfer = Transfer::EightBit;
             d.root.label = Some("utf-8".to_owned());
-            d.truth.text = Some(format!("{first} \u{fffd}{rest}"));
+            d.truth.text = Some(format!("{first} \u{a0}{rest}"));
             true
         };
 }
