@@ -164,7 +164,7 @@ pub fn draft(dice: &mut Dice, s: &Setting, shape: Shape) -> Draft {
                 dice.below(250),
                 dice.hex(10).to_uppercase(),
                 s.desk.address,
-                s.when.field()
+                s.when.received().field()
             ),
         ),
         Field::new("From", Value::People(vec![author.clone()])),

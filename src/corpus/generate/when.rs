@@ -73,6 +73,12 @@ impl When {
         )
     }
 
+    /// When the first relay took it: a date that can't be read is not hidden by a trace that says the same.
+    #[must_use]
+    pub fn received(self) -> Self {
+        When { minute: (self.minute + 1) % 60, ..self }
+    }
+
     /// As RFC 3339 has it, without the offset.
     #[must_use]
     pub fn local(self) -> String {

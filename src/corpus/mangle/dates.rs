@@ -79,7 +79,7 @@ list! {
     Draft "dates.epoch", DATE, "PHP scripts", "seconds since 1970",
         |d, _| { let w = d.when; d.truth.date = Some(utc(w).rfc3339()); write(d, w.epoch().to_string()) };
     Draft "dates.missing", DATE | TRACE, "phones, scanners, form mailers", "no Date; the first Received has the time",
-        |d, _| { d.remove("Date"); true };
+        |d, _| { d.remove("Date"); d.truth.date = Some(d.when.received().rfc3339()); true };
     Draft "dates.fraction", DATE, ".NET, Java", "fractions of a second",
         |d, _| { let w = d.when; write(d, w.field().replacen(&w.clock(), &format!("{}.123", w.clock()), 1)) };
     Draft "dates.ordinal-day", DATE, "PHP date('jS')", "`3rd Mar 2026`",

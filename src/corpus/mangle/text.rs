@@ -36,9 +36,9 @@ list! {
         |d, _| { let utf8 = d.texts_mut().iter().all(|p| p.charset.label == "utf-8"); utf8 && prepend(d, "Fine 👍🏽 says the family 👨‍👩‍👧 from 🇫🇮") };
     Draft "text.long-line", TEXT, "Outlook, web forms", "a line of 900 letters",
         |d, _| prepend(d, &"many words in one line ".repeat(40).trim_end().to_owned());
-    Draft "text.trailing-blanks", TEXT | FOOT, "editors", "blanks and blank lines at the end, which do not count",
+    Draft "text.trailing-blanks", TEXT | FOOT | CHARSET, "editors", "blanks and blank lines at the end, which do not count",
         |d, _| plain_alone(d) && d.shape != "flowed" && { if let Content::Text(t) = &mut d.root.content { t.push_str("\n   \n\t\n\n") } true };
-    Draft "text.leading-blank-lines", TEXT, "Outlook, phones", "blank lines before the text, which do not count",
+    Draft "text.leading-blank-lines", TEXT | CHARSET, "Outlook, phones", "blank lines before the text, which do not count",
         |d, _| plain_alone(d) && d.shape != "flowed" && { if let Content::Text(t) = &mut d.root.content { t.insert_str(0, "\n\n\n") } true };
     Draft "text.tabs-and-no-break-spaces", TEXT, "spreadsheets, Word", "tabs and no-break spaces within lines, which stay",
         |d, _| prepend(d, "item\tcount\u{a0}each\nbolt\t7\u{a0}000");
