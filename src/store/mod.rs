@@ -25,6 +25,7 @@ mod directory;
 mod error;
 mod index;
 mod ledger;
+mod merge;
 mod outbound;
 mod outbox;
 mod plan;

@@ -7,7 +7,8 @@
 use super::attach::lock_organisations;
 use super::connection::Query;
 use super::index;
-use super::plan::{Merge, Plan};
+use super::merge::Merge;
+use super::plan::Plan;
 use super::value::values;
 use super::{Error, Store, now_us, page_rows};
 use crate::mail::{ConversationId, IdStanding, OrganisationId, Person};
