@@ -6,7 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use tidegate::corpus::{self, Sample};
+use tidegate::corpus::{self, Coverage, Expect, Sample};
 
 /// The digest and the size of a part that is not transfer-encoded depend on its line ends.
 fn without_digests(snapshot: &str) -> String {
@@ -51,4 +51,39 @@ fn every_sample_is_read_as_a_person_says() {
     }
     assert!(ran > 0, "no sample has `{wanted}` in its name");
     assert!(failed.is_empty(), "{} of {ran} samples failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// Samples from this day on name the failure they are modelled on.
+const EVIDENCE_SINCE: &str = "2026-11-25";
+
+#[test]
+fn every_sample_has_a_word_of_a_person_and_the_newer_ones_their_evidence() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut faults = Vec::new();
+    for sample in corpus::load(&root).unwrap().into_iter().filter_map(Result::ok) {
+        if sample.single().is_some_and(|mail| mail.expect == Expect::default()) {
+            faults.push(format!("{}: nothing under [expect]", sample.name));
+        }
+        let is_new = sample.added.as_deref().is_none_or(|day| day >= EVIDENCE_SINCE);
+        let is_private = sample.name.starts_with("private/");
+        if is_new && !is_private && sample.evidence.is_empty() {
+            faults.push(format!("{}: no `evidence`: a link to the failure, or a section of a standard", sample.name));
+        }
+        if !sample.redacted && !is_private {
+            faults.push(format!("{}: `redacted = false` outside of private/", sample.name));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn coverage_counts_what_the_samples_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let samples: Vec<Sample> = corpus::load(&root).unwrap().into_iter().filter_map(Result::ok).collect();
+    let coverage = Coverage::of(&samples);
+    assert_eq!(coverage.samples, samples.len());
+    assert_eq!(coverage.families.values().sum::<usize>(), samples.len());
+    assert!(coverage.mails > coverage.samples, "conversations have several mails");
+    assert_eq!(coverage.languages.values().sum::<usize>(), samples.iter().filter(|s| s.language.is_some()).count());
+    eprintln!("{coverage}");
 }

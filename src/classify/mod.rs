@@ -21,6 +21,9 @@ mod origin;
 mod report;
 mod status;
 mod wording;
+mod words;
+
+pub use words::words;
 
 use crate::mail::{Class, Classification, Evidence, NormalizedMail};
 

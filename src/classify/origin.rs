@@ -63,6 +63,11 @@ const LIST_ROBOT_ENDS: &[&str] = &["-admin", "-owner", "-request", "-bounces", "
 /// And their beginnings.
 const LIST_ROBOT_STARTS: &[&str] = &["owner-", "majordomo", "listserv", "listproc", "sympa", "mailman", "ezmlm", "mlmmj", "fml"];
 
+/// All of them.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    [DAEMONS, DAEMON_NAMES, LIST_ROBOT_ENDS, LIST_ROBOT_STARTS, UNREAD].into_iter().flatten().copied()
+}
+
 /// Local parts nobody reads.
 const UNREAD: &[&str] = &[
     "no-reply",

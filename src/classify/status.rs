@@ -189,6 +189,11 @@ static FINAL: Phrases = Phrases::new(&[
     "deleted from queue",
 ]);
 
+/// Every phrase that is looked for.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    PHRASES.list().chain(OUT_OF_TIME.list()).chain(FINAL.list())
+}
+
 /// Fills what can be told from the rest.
 pub(super) fn complete(r: &mut BouncedRecipient) {
     if is_vague(&r.status)

@@ -19,7 +19,6 @@ impl Phrases {
     }
 
     /// All of them.
-    #[cfg(test)]
     pub(super) fn list(&'static self) -> impl Iterator<Item = &'static str> {
         self.list.iter().copied()
     }
@@ -56,6 +55,11 @@ pub(super) struct Table {
 impl Table {
     pub(super) const fn new(list: &'static [(&'static str, &'static str)]) -> Table {
         Table { list, automaton: OnceLock::new() }
+    }
+
+    /// All of the phrases.
+    pub(super) fn list(&'static self) -> impl Iterator<Item = &'static str> {
+        self.list.iter().map(|(phrase, _)| *phrase)
     }
 
     /// The meaning of the first of the list that a text has.

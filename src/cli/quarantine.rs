@@ -15,7 +15,6 @@ use crate::telemetry::Metrics;
 use crate::{classify, normalize};
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
-use serde_json::{Value, json};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -159,7 +158,7 @@ async fn list(store: &Store, mut filter: QuarantineFilter, limit: usize, as_json
         left -= items.len();
         for item in &items {
             if as_json {
-                writeln!(out, "{}", as_value(item))?;
+                writeln!(out, "{}", item.to_json())?;
             } else {
                 let mut reasons: Vec<String> = item.reasons.iter().map(|r| r.code.as_str().to_owned()).collect();
                 if item.group_items > 1 {
@@ -189,7 +188,7 @@ async fn show(store: &Store, config: &Config, id: QuarantineId, raw: bool, as_js
     };
     let mut out = std::io::stdout().lock();
     if as_json {
-        writeln!(out, "{}", as_value(&item))?;
+        writeln!(out, "{}", item.to_json())?;
         return Ok(ExitCode::SUCCESS);
     }
     let bytes = raw_mail(&item, config);
@@ -241,31 +240,28 @@ async fn show(store: &Store, config: &Config, id: QuarantineId, raw: bool, as_js
     Ok(ExitCode::SUCCESS)
 }
 
+/// The raw bytes of a held mail, for `corpus add`.
+///
+/// # Errors
+/// The database, no such item, or this machine's journal does not have it.
+pub(super) fn raw_of(id: QuarantineId, global: &Global) -> anyhow::Result<Vec<u8>> {
+    let config = global.load()?;
+    let work = async {
+        let (metrics, _) = Metrics::new();
+        let timeout = Duration::from_secs(config.database.query_timeout_s);
+        let store = Store::open(&config.database_url(), config.database.connections_max, timeout, metrics).await?;
+        let item = store.quarantine_item(id).await?;
+        store.note_access(item.organisation, ACTOR, "quarantine.raw", &id.to_string()).await?;
+        raw_mail(&item, &config)
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
 fn raw_mail(item: &QuarantineItem, config: &Config) -> anyhow::Result<Vec<u8>> {
     let dir = config.journal_dir();
     let reader = Reader::open(&dir).with_context(|| format!("no journal in {}", dir.display()))?;
     anyhow::ensure!(reader.id() == item.locator.journal, "this mail is in another node's journal");
     Ok(reader.body(item.locator.position)?)
-}
-
-fn as_value(item: &QuarantineItem) -> Value {
-    json!({
-        "id": item.id,
-        "organisation": item.organisation,
-        "state": item.state.as_str(),
-        "received_at": time(item.received_at_us),
-        "held_at": time(item.held_at_us),
-        "position": item.locator.position,
-        "sender": item.sender,
-        "subject": item.subject,
-        "reasons": item.reasons,
-        "proposed": item.proposed,
-        "actor": item.actor,
-        "decided_at": item.decided_at_us.map(time),
-        "message": item.message,
-        "group": item.group,
-        "group_items": item.group_items,
-    })
 }
 
 fn time(us: i64) -> String {

@@ -12,6 +12,7 @@
 //! unknown) is an error that names it; the others are still loaded.
 
 mod add;
+mod coverage;
 mod description;
 mod desk;
 pub mod generate;
@@ -19,11 +20,14 @@ pub mod kpi;
 pub mod mangle;
 mod sample;
 mod scene;
+mod scrub;
 mod verdict;
 
 pub use add::{NewSample, add};
+pub use coverage::Coverage;
 pub use description::Expect;
 pub use desk::{Arrival, Desk, Read};
 pub use sample::{Sample, SampleError, SampleMail, load};
 pub use scene::{Before, EnvelopeSaid, Order, Outbound, Scene, Setup, Truth};
+pub use scrub::{Portrait, Scrubbed, scrub, stays};
 pub use verdict::{Miss, Variant, check, snapshot, snapshots, variants};

@@ -37,6 +37,9 @@ pub enum SampleError {
     /// A folder without a mail.
     #[error("{0}: no mail in it (message.eml, or 01.eml 02.eml … of a conversation)")]
     NoMail(PathBuf),
+    /// More mails than a sample holds.
+    #[error("{0} mails: a sample holds at most {1}")]
+    TooMany(usize, usize),
     /// There is nothing to check, which would look like success.
     #[error("{0}: no samples")]
     Empty(PathBuf),
@@ -91,6 +94,12 @@ pub struct SampleMail {
 }
 
 impl Sample {
+    /// Its family, the private ones' as well.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.name.rsplit('/').nth(1).unwrap_or_default()
+    }
+
     /// The mail of a sample that is no conversation.
     #[must_use]
     pub fn single(&self) -> Option<&SampleMail> {

@@ -106,10 +106,7 @@ impl Said {
     }
 }
 
-/// Holds a sample's expectations against the reading, with LF and with CRLF. Returns how many
-/// expectations there are, and the misses.
-#[must_use]
-pub fn check(sample: &Sample) -> (usize, Vec<Miss>) {
+fn hold(sample: &Sample) -> (usize, Vec<Miss>) {
     let mut count = 0;
     let mut misses = Vec::new();
     for (n, name) in ["lf", "crlf"].into_iter().enumerate() {
@@ -127,6 +124,20 @@ pub fn check(sample: &Sample) -> (usize, Vec<Miss>) {
         }
     }
     (count, misses)
+}
+
+/// Holds a sample's expectations against the reading, with LF and with CRLF.
+///
+/// Returns how many expectations there are, and the misses. A panic of the reader is a miss of its own: one sample stops no other.
+#[must_use]
+pub fn check(sample: &Sample) -> (usize, Vec<Miss>) {
+    std::panic::catch_unwind(|| hold(sample)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        let words = words.or_else(|| panic.downcast_ref::<&str>().map(|w| (*w).to_owned()));
+        let got = format!("a panic: {}", words.unwrap_or_default());
+        let miss = Miss { sample: sample.name.clone(), line_ends: "lf", field: "reading", expected: "a reading".to_owned(), got };
+        (1, vec![miss])
+    })
 }
 
 /// What is said of a mail that stands alone.

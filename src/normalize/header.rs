@@ -147,7 +147,7 @@ const KNOWN: &[&str] = &[
     "lines",
 ];
 
-fn is_known(name: &[u8]) -> bool {
+pub(super) fn is_known(name: &[u8]) -> bool {
     std::str::from_utf8(name).is_ok_and(|n| KNOWN.iter().any(|k| k.eq_ignore_ascii_case(n)))
 }
 

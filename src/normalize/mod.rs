@@ -125,6 +125,22 @@ pub fn html_text(html: &str) -> String {
     reader::html_text(html)
 }
 
+/// Every word that reading looks for (attributions, labels of quotes, notices, months, programs), for tools that must not
+/// take it away. In lower case.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    let phrases = [include_str!("locale/quotes.txt"), include_str!("locale/notices.txt")];
+    // A line: list, language, then phrases.
+    let phrases = phrases.into_iter().flat_map(str::lines).filter(|l| !l.starts_with('#')).filter_map(|l| l.splitn(3, ' ').nth(2));
+    let others = [include_str!("locale/months.txt"), include_str!("locale/clients.txt")];
+    phrases.chain(others.into_iter().flat_map(str::lines).filter(|l| !l.starts_with('#')))
+}
+
+/// Whether a field of this name tells a header from prose where the form is broken.
+#[must_use]
+pub fn is_known_field(name: &[u8]) -> bool {
+    header::is_known(name)
+}
+
 /// Reads the fields of the mail itself.
 fn read_fields(tree: &Tree<'_>, hint: Option<&[u8]>, limits: &Limits, mail: &mut NormalizedMail, repairs: &mut Repairs) {
     let Some(root) = tree.root() else { return };

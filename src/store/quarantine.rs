@@ -96,6 +96,33 @@ pub struct QuarantineItem {
     pub group_items: u64,
 }
 
+impl QuarantineItem {
+    /// In the words of the HTTP API and of `tidegate quarantine --json`.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        use super::rfc3339;
+        let reasons = self.reasons.iter();
+        let reasons = reasons.map(|r| serde_json::json!({ "code": r.code, "detail": r.detail, "explanation": r.code.explain() }));
+        serde_json::json!({
+            "id": self.id,
+            "organisation": self.organisation,
+            "state": self.state.as_str(),
+            "received_at": rfc3339(self.received_at_us),
+            "held_at": rfc3339(self.held_at_us),
+            "position": self.locator.position,
+            "sender": self.sender,
+            "subject": self.subject,
+            "reasons": reasons.collect::<Vec<_>>(),
+            "proposed": self.proposed,
+            "actor": self.actor,
+            "decided_at": self.decided_at_us.map(rfc3339),
+            "message": self.message,
+            "group": self.group,
+            "group_items": self.group_items,
+        })
+    }
+}
+
 /// A count with its state, for the first line of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Summary {

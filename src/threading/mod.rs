@@ -40,5 +40,10 @@ pub use rules::decide;
 pub use token::{TOKEN_LETTERS, TokenClaim, TokenKeys, TokenUse, token_in_address, tokens_in_text};
 pub use trackers::is_tracker_pattern;
 
+/// The prefixes of subjects, for tools that must not take them away. In lower case.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    prefixes::PREFIXES.iter().map(|(prefix, ..)| *prefix)
+}
+
 /// The version of the rules, stored with each decision.
 pub const RULES_VERSION: i32 = 2;

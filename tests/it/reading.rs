@@ -63,6 +63,7 @@ fn a_sample_that_is_added_holds_and_a_wrong_expectation_fails() {
         "greeting",
         "--what",
         "plain",
+        "--as-it-is",
     ];
     assert_eq!(tidegate(&add, "").status.code(), Some(0));
     assert_eq!(tidegate(&add, "").status.code(), Some(1), "a sample is never overwritten");
@@ -97,4 +98,30 @@ fn a_mangled_mail_is_printed_by_its_number_and_the_goal_decides_the_exit_code() 
     assert_eq!(code, Some(1), "so few mails prove no such bound");
     assert!(report["kpi"]["mails"].as_u64().unwrap() > 50);
     assert_eq!(tidegate(&["corpus", "mangle", "--only", "x"], "").status.code(), Some(1));
+}
+
+#[test]
+fn several_mails_become_a_conversation_without_its_people() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("corpus").display().to_string();
+    let mails = [("1.eml", MAIL.to_owned()), ("2.eml", MAIL.replace("hello", "again\n\nQuillfeather"))];
+    let mut add = vec!["corpus".to_owned(), "--corpus".to_owned(), root.clone(), "add".to_owned()];
+    for (name, mail) in mails {
+        let path = folder.path().join(name);
+        std::fs::File::create(&path).unwrap().write_all(mail.as_bytes()).unwrap();
+        add.push(path.display().to_string());
+    }
+    add.extend(["--in", "conversations", "--name", "two", "--what", "x", "--language", "de"].map(str::to_owned));
+    let out = tidegate(&add.iter().map(String::as_str).collect::<Vec<_>>(), "");
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8(out.stderr).unwrap());
+    assert!(String::from_utf8(out.stdout).unwrap().trim_end().ends_with("and commit both."));
+    let sample = folder.path().join("corpus/conversations/two");
+    let text = std::fs::read_to_string(sample.join("02.eml")).unwrap();
+    assert!(!text.contains("Quillfeather") && !text.contains("ann@sender") && text.len() == MAIL.len() + 14, "{text}");
+    assert!(std::fs::read_to_string(sample.join("sample.toml")).unwrap().contains("conversations = [[\"01\"], [\"02\"]]"));
+    assert_eq!(tidegate(&["corpus", "--corpus", &root, "check"], "").status.code(), Some(0));
+    let listed = tidegate(&["corpus", "--corpus", &root, "list", "--json"], "");
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let last: serde_json::Value = serde_json::from_str(listed.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["coverage"]["mails"], &last["coverage"]["languages"]["de"]), (&2.into(), &1.into()));
 }

@@ -16,6 +16,11 @@ mod section;
 
 pub(super) use recipients::address;
 
+/// Every phrase that is looked for.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    phrases::all()
+}
+
 use super::origin::Origin;
 use super::{locale, shorten, status};
 use crate::mail::{BouncedRecipient, Evidence, NormalizedMail};

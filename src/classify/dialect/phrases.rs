@@ -562,6 +562,12 @@ pub(super) static ORIGINAL_BEHIND_RULE: Phrases = Phrases::new(&[
     "原邮件",
 ]);
 
+/// All of them.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    let lists = [&OPENINGS, &STILL_TRYING, &LIST_REFUSALS, &ANNOUNCEMENTS, &ORIGINAL_FOLLOWS, &ORIGINAL_BEHIND_RULE];
+    lists.into_iter().flat_map(Phrases::list)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

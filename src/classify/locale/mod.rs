@@ -38,6 +38,20 @@ fn fold(text: &str) -> String {
     lower.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The lines' words, with what stands behind them.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    [
+        include_str!("absence_words.txt"),
+        include_str!("auto_reply_subjects.txt"),
+        include_str!("bounce_subjects.txt"),
+        include_str!("delay_subjects.txt"),
+    ]
+    .into_iter()
+    .flat_map(str::lines)
+    .filter(|l| !l.starts_with('#'))
+    .filter_map(|l| l.split('|').nth(1))
+}
+
 fn language_of(lines: &[Line], subject: &str) -> Option<&'static str> {
     let subject = fold(subject);
     lines.iter().find(|l| subject.starts_with(&l.start)).map(|l| l.language)

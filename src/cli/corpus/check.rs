@@ -7,6 +7,7 @@ use crate::corpus::kpi::Count;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// Options of `tidegate corpus check`.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,6 +27,7 @@ pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
     let json = args.json;
     let mut out = BufWriter::new(io::stdout().lock());
     let (mut samples, mut whole, mut count, mut held, mut broken) = (0_u64, 0_u64, 0, 0, 0);
+    let began = Instant::now();
     for loaded in corpus::load(root)? {
         samples += 1;
         match loaded {
@@ -53,6 +55,9 @@ pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
                 }
             }
         }
+    }
+    if !json {
+        writeln!(out, "{samples} samples read in {:.2} s", began.elapsed().as_secs_f64())?;
     }
     if json {
         let totals = serde_json::json!({

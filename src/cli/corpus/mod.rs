@@ -8,6 +8,7 @@ mod check;
 mod kpi;
 mod list;
 mod mangle;
+mod scrub;
 
 use super::Global;
 use clap::Subcommand;
@@ -30,21 +31,24 @@ enum Command {
     Check(check::Args),
     /// List the samples
     List(list::Args),
-    /// Make a sample of a mail, with what is read now as its expectation
+    /// Make a sample of a mail (or of the mails of a conversation), with what is read now as its expectation
     Add(add::Args),
     /// Odd mails whose truth is known: what real programs and relays do, from a seed
     Mangle(mangle::Args),
+    /// Replace names, addresses, words and numbers in a mail, and keep every oddity
+    Scrub(scrub::Args),
 }
 
 /// Runs it.
 ///
 /// # Errors
 /// The corpus can't be read, or a sample can't be written.
-pub(crate) fn run(args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Check(check) => check::run(&check, &args.corpus),
         Command::List(list) => list::run(&list, &args.corpus),
-        Command::Add(add) => add::run(&add, &args.corpus),
+        Command::Add(add) => add::run(&add, &args.corpus, global),
         Command::Mangle(mangle) => mangle::run(&mangle),
+        Command::Scrub(scrub) => scrub::run(&scrub),
     }
 }

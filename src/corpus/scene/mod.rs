@@ -210,12 +210,13 @@ impl Scene {
         {
             let expected = shown(truth.clone(), &self.setup.labels());
             // The named order first, so that the plainest miss is the one that is told.
-            let mut got = self.groups(&names, &named, organisation);
+            let labels = self.setup.labels();
+            let mut got = shown(self.groups(&names, &named, organisation), &labels);
             for order in orders.iter().skip(1) {
                 if got != expected {
                     break;
                 }
-                got = self.groups(&names, &self.run(&names, &reads, &keys, order), organisation);
+                got = shown(self.groups(&names, &self.run(&names, &reads, &keys, order), organisation), &labels);
                 if got != expected {
                     let order: Vec<&str> = order.iter().map(|n| names[*n]).collect();
                     got = format!("{got} in the order {}", order.join(" "));
@@ -235,8 +236,8 @@ impl Scene {
         out
     }
 
-    /// The conversations of one organisation after a run, as text.
-    fn groups(&self, names: &[&str], run: &Run, organisation: OrganisationId) -> String {
+    /// The conversations of one organisation after a run.
+    fn groups(&self, names: &[&str], run: &Run, organisation: OrganisationId) -> Vec<Vec<String>> {
         let mut groups: BTreeMap<ConversationId, Vec<String>> = BTreeMap::new();
         let index = run.desk.partition.index();
         for (label, id) in self.setup.conversations() {
@@ -249,7 +250,35 @@ impl Scene {
                 groups.entry(there).or_default().push(names[step.mail].to_owned());
             }
         }
-        shown(groups.into_values().collect(), &self.setup.labels())
+        groups.into_values().collect()
+    }
+
+    /// `[expect]` of a new sample: what is decided now, for a person to correct.
+    pub(super) fn as_decided(&self, mails: &[SampleMail]) -> String {
+        use std::fmt::Write as _;
+        let names: Vec<&str> = mails.iter().map(|m| m.name.as_str()).collect();
+        let raws: Vec<(String, Vec<u8>)> = mails.iter().map(|m| (m.name.clone(), m.raw.clone())).collect();
+        let desk = self.setup.desk();
+        let reads = self.read(&desk, &raws);
+        let run = self.run(&names, &reads, &Scene::keys(&desk, &reads), &(0..mails.len()).collect::<Vec<_>>());
+        let mut groups = self.groups(&names, &run, Desk::ORGANISATION);
+        groups.sort();
+        let mut out = format!(
+            "\n# [setup]\n# mailboxes = [\"help@desk.example\"]   # what the gateway knew: corpus/README.md has the rest\n\n\
+             # This is what Tidegate decides NOW. Correct what is wrong: it is a person's word, and the test.\n\
+             [expect]\nconversations = {}\n",
+            toml::Value::from(groups)
+        );
+        for step in &run.steps {
+            let Some(decision) = &step.decision else {
+                let first = step.duplicate_of.map(|n| names[n]).unwrap_or_default();
+                let _ = write!(out, "\n[expect.mails.{:?}]\nduplicate_of = {first:?}\n", names[step.mail]);
+                continue;
+            };
+            let (rule, may) = (decision.rule.as_str(), decision.may.as_str());
+            let _ = write!(out, "\n[expect.mails.{:?}]\nrule = {rule:?}\nmay = {may:?}\n", names[step.mail]);
+        }
+        out
     }
 
     /// The readings and decisions in the order of the names, as text for a snapshot.

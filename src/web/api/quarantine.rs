@@ -1,7 +1,7 @@
 //! `/v1/quarantine`: the same as the review pages, for programs.
 
 use super::asked::{AskedJson, AskedPath, AskedQuery, id, optional_id, rows};
-use super::{ACTOR, Answer, time};
+use super::{ACTOR, Answer};
 use crate::mail::{QuarantineId, ReasonCode};
 use crate::store::{QuarantineFilter, QuarantineItem, QuarantineState};
 use crate::web::SharedApp;
@@ -47,11 +47,11 @@ pub(super) async fn list(State(app): State<SharedApp>, AskedQuery(page): AskedQu
     let more = items.len() > rows;
     items.truncate(rows);
     let next = more.then(|| items.last().map(|i| i.id)).flatten();
-    Ok(Json(json!({ "items": items.iter().map(shown).collect::<Vec<_>>(), "next": next })))
+    Ok(Json(json!({ "items": items.iter().map(QuarantineItem::to_json).collect::<Vec<_>>(), "next": next })))
 }
 
 pub(super) async fn one(State(app): State<SharedApp>, AskedPath(text): AskedPath<String>) -> Answer<Json<Value>> {
-    Ok(Json(shown(&find(&app, &text).await?)))
+    Ok(Json(find(&app, &text).await?.to_json()))
 }
 
 pub(super) async fn raw(State(app): State<SharedApp>, AskedPath(text): AskedPath<String>) -> Answer<Response> {
@@ -74,7 +74,7 @@ pub(super) async fn release(
     let item: QuarantineId = id(&text)?;
     let conversation = optional_id(body.conversation.as_deref())?;
     app.state.store.release(item, conversation, ACTOR).await?;
-    Ok(Json(shown(&find(&app, &text).await?)))
+    Ok(Json(find(&app, &text).await?.to_json()))
 }
 
 #[derive(Deserialize)]
@@ -94,32 +94,9 @@ pub(super) async fn discard(
         return Err(AsJson(Problem::bad_request(format!("`why` says why, in 1 to {WHY_CHARS_MAX} characters."))));
     }
     app.state.store.discard(item, why, ACTOR).await?;
-    Ok(Json(shown(&find(&app, &text).await?)))
+    Ok(Json(find(&app, &text).await?.to_json()))
 }
 
 async fn find(app: &SharedApp, text: &str) -> Result<QuarantineItem, Problem> {
     Ok(app.state.store.quarantine_item(id(text)?).await?)
-}
-
-/// In the API's words.
-fn shown(item: &QuarantineItem) -> Value {
-    let reasons: Vec<Value> =
-        item.reasons.iter().map(|r| json!({ "code": r.code, "detail": r.detail, "explanation": r.code.explain() })).collect();
-    json!({
-        "id": item.id,
-        "organisation": item.organisation,
-        "state": item.state.as_str(),
-        "received_at": time(item.received_at_us),
-        "held_at": time(item.held_at_us),
-        "position": item.locator.position,
-        "sender": item.sender,
-        "subject": item.subject,
-        "reasons": reasons,
-        "proposed": item.proposed,
-        "actor": item.actor,
-        "decided_at": item.decided_at_us.map(time),
-        "message": item.message,
-        "group": item.group,
-        "group_items": item.group_items,
-    })
 }

@@ -1,0 +1,63 @@
+//! What stays: the words that reading, classes and threading look for, and `kept.txt`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+struct Kept {
+    words: HashSet<String>,
+    /// Phrases of scripts without blanks, by their first letter, the longest first.
+    phrases: HashMap<char, Vec<Vec<char>>>,
+}
+
+static KEPT: LazyLock<Kept> = LazyLock::new(|| {
+    let own = include_str!("kept.txt").lines().filter(|l| !l.starts_with('#'));
+    let known = crate::normalize::words().chain(crate::classify::words()).chain(crate::threading::words());
+    let mut kept = Kept { words: HashSet::new(), phrases: HashMap::new() };
+    for phrase in own.chain(known) {
+        let lower = phrase.to_lowercase();
+        for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
+            kept.words.insert(word.chars().filter(|c| !is_mark(*c)).collect());
+            let letters: Vec<char> = word.chars().collect();
+            if let Some(first) = letters.first().filter(|c| **c >= '\u{e00}') {
+                kept.phrases.entry(*first).or_default().push(letters);
+            }
+        }
+    }
+    for c in "年月日時分秒午前後上下년월일오전후".chars() {
+        kept.phrases.entry(c).or_default().push(vec![c]);
+    }
+    for list in kept.phrases.values_mut() {
+        list.sort_by_key(|p| std::cmp::Reverse(p.len()));
+        list.dedup();
+    }
+    kept
+});
+
+fn is_mark(c: char) -> bool {
+    super::letters::kind_of(c) == super::letters::Kind::Mark
+}
+
+/// Whether a word (lower case, without marks) stays.
+pub(super) fn is_word(lower: &str) -> bool {
+    KEPT.words.contains(lower)
+}
+
+/// How many of the letters (lower case) at the beginning are a phrase that stays.
+pub(super) fn phrase_at(letters: &[char]) -> usize {
+    let list = letters.first().and_then(|c| KEPT.phrases.get(c));
+    list.into_iter().flatten().find(|p| letters.starts_with(p)).map_or(0, Vec::len)
+}
+
+/// Whether a word stays when mails are scrubbed, because reading looks for it.
+#[must_use]
+pub fn stays(word: &str) -> bool {
+    let lower: Vec<char> = word.to_lowercase().chars().collect();
+    let mut at = 0;
+    while at < lower.len() {
+        match phrase_at(&lower[at..]) {
+            0 => break,
+            letters => at += letters,
+        }
+    }
+    at == lower.len() || is_word(&lower.iter().filter(|c| !is_mark(**c)).collect::<String>())
+}

@@ -1,0 +1,268 @@
+//! The decoded bytes of a stretch of a mail, and where each of them stands: what is changed in a view is written back in
+//! its place, so that line ends, folds, soft breaks, cuts and rubbish stay where they are.
+
+use std::ops::Range;
+
+/// Where a decoded byte stands.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// As it is.
+    Raw(usize),
+    /// As two hexadecimal digits, from here.
+    Hex(usize),
+    /// Within a run of base64.
+    Run,
+}
+
+/// A run of base64: the letters between two paddings.
+#[derive(Debug)]
+struct Run {
+    start: usize,
+    len: usize,
+    letters: Vec<usize>,
+}
+
+/// Decoded bytes with their places.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    pub(super) bytes: Vec<u8>,
+    places: Vec<Place>,
+    runs: Vec<Run>,
+}
+
+impl View {
+    /// Bytes as they stand.
+    pub(super) fn raw(&mut self, src: &[u8], range: Range<usize>) {
+        for at in range {
+            self.bytes.push(src[at]);
+            self.places.push(Place::Raw(at));
+        }
+    }
+
+    /// Bytes written as `=XX` (or `%XX`) among others; a soft line break is no byte.
+    pub(super) fn quoted(&mut self, src: &[u8], range: Range<usize>, sign: u8) {
+        let mut at = range.start;
+        while at < range.end {
+            let rest = &src[at..range.end];
+            match rest {
+                [s, high, low, ..] if *s == sign && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                    self.bytes.push(hex(*high) << 4 | hex(*low));
+                    self.places.push(Place::Hex(at + 1));
+                    at += 3;
+                }
+                [b'=', tail @ ..] if sign == b'=' && soft_break(tail) > 0 => at += 1 + soft_break(tail),
+                [byte, ..] => {
+                    self.bytes.push(*byte);
+                    self.places.push(Place::Raw(at));
+                    at += 1;
+                }
+                [] => break,
+            }
+        }
+    }
+
+    /// Base64, with whatever stands between its letters. Gives where it ends: behind it may be prose.
+    pub(super) fn base64(&mut self, src: &[u8], range: Range<usize>) -> usize {
+        let mut letters: Vec<usize> = Vec::new();
+        let (mut padded, mut breaks, mut any) = (false, 0, false);
+        let mut at = range.start;
+        while at < range.end {
+            let byte = src[at];
+            if byte.is_ascii_whitespace() {
+                breaks += u32::from(byte == b'\n');
+                at += 1;
+                continue;
+            }
+            if (padded || breaks > 1 && letters.len().is_multiple_of(4) && (any || !letters.is_empty()))
+                && byte != b'='
+                && is_prose(&src[at..range.end])
+            {
+                break;
+            }
+            breaks = 0;
+            if byte == b'=' {
+                any |= !letters.is_empty();
+                self.close(src, &mut letters);
+                padded = true;
+            } else if sextet(byte).is_some() {
+                padded = false;
+                letters.push(at);
+            }
+            at += 1;
+        }
+        self.close(src, &mut letters);
+        at
+    }
+
+    fn close(&mut self, src: &[u8], letters: &mut Vec<usize>) {
+        let letters = std::mem::take(letters);
+        let start = self.bytes.len();
+        let mut held: u32 = 0;
+        for (n, at) in letters.iter().enumerate() {
+            held = held << 6 | u32::from(sextet(src[*at]).unwrap_or_default());
+            if n % 4 == 3 {
+                self.bytes.extend(&held.to_be_bytes()[1..]);
+                held = 0;
+            }
+        }
+        match letters.len() % 4 {
+            2 => self.bytes.push((held >> 4) as u8),
+            3 => self.bytes.extend(&((held >> 2) as u16).to_be_bytes()),
+            _ => {}
+        }
+        let len = self.bytes.len() - start;
+        self.places.resize(self.bytes.len(), Place::Run);
+        if len > 0 {
+            self.runs.push(Run { start, len, letters });
+        }
+    }
+
+    /// Which bytes may become any byte: those that are not written as they are.
+    pub(super) fn free(&self) -> Vec<bool> {
+        self.places.iter().map(|p| !matches!(p, Place::Raw(_))).collect()
+    }
+
+    /// Where a byte stands that is written as it is.
+    pub(super) fn source(&self, n: usize) -> Option<usize> {
+        match self.places.get(n) {
+            Some(Place::Raw(at)) => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// Writes the bytes back to their places.
+    pub(super) fn write(&self, src: &[u8], out: &mut [u8]) {
+        for (byte, place) in self.bytes.iter().zip(&self.places) {
+            match place {
+                Place::Raw(at) => out[*at] = *byte,
+                Place::Hex(at) => {
+                    let small = src[*at].is_ascii_lowercase() || src[*at + 1].is_ascii_lowercase();
+                    for (n, digit) in [byte >> 4, byte & 15].into_iter().enumerate() {
+                        let letter = if small { b"0123456789abcdef" } else { b"0123456789ABCDEF" };
+                        out[*at + n] = letter[usize::from(digit)];
+                    }
+                }
+                Place::Run => {}
+            }
+        }
+        for run in &self.runs {
+            run.write(&self.bytes[run.start..run.start + run.len], src, out);
+        }
+    }
+}
+
+impl Run {
+    fn write(&self, bytes: &[u8], src: &[u8], out: &mut [u8]) {
+        let url_safe = self.letters.iter().any(|at| matches!(src[*at], b'-' | b'_'));
+        for (n, at) in self.letters.iter().enumerate() {
+            let bit = n * 6;
+            // Six bits from here; those behind the last byte are as they were.
+            let word = u16::from(bytes.get(bit / 8).copied().unwrap_or_default()) << 8
+                | u16::from(bytes.get(bit / 8 + 1).copied().unwrap_or_default());
+            let mut value = (word >> (10 - bit % 8) & 63) as u8;
+            let end = bytes.len() * 8;
+            if bit >= end {
+                continue;
+            }
+            if bit + 6 > end {
+                let left = bit + 6 - end;
+                let mask = (1u8 << left) - 1;
+                value = value & !mask | sextet(src[*at]).unwrap_or_default() & mask;
+            }
+            out[*at] = match value {
+                0..=25 => b'A' + value,
+                26..=51 => b'a' + value - 26,
+                52..=61 => b'0' + value - 52,
+                62 => {
+                    if url_safe {
+                        b'-'
+                    } else {
+                        b'+'
+                    }
+                }
+                _ => {
+                    if url_safe {
+                        b'_'
+                    } else {
+                        b'/'
+                    }
+                }
+            };
+        }
+    }
+}
+
+fn hex(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).unwrap_or_default() as u8
+}
+
+/// Bytes of a soft line break behind its `=`.
+fn soft_break(tail: &[u8]) -> usize {
+    let blanks = tail.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    match &tail[blanks..] {
+        [b'\r', b'\n', ..] => blanks + 2,
+        [b'\r' | b'\n', ..] => blanks + 1,
+        [] => blanks,
+        _ => 0,
+    }
+}
+
+fn sextet(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
+/// A line of words rather than of base64.
+fn is_prose(rest: &[u8]) -> bool {
+    let line = rest.split(|b| *b == b'\n' || *b == b'\r').next().unwrap_or_default();
+    let line = line[..line.len().min(256)].trim_ascii();
+    !line.is_empty() && line.iter().any(|b| sextet(*b).is_none() && *b != b'=')
+        || line.starts_with(b"--")
+        || line.starts_with(b"__")
+}
+
+/// The share of what can't be base64 in the first paragraph: above it, the label is wrong.
+pub(super) fn is_base64(body: &[u8]) -> bool {
+    let sample = body.trim_ascii();
+    let sample = &sample[..sample.len().min(4096)];
+    let blank_line = [&b"\n\n"[..], b"\r\n\r\n"].iter().filter_map(|b| memchr::memmem::find(sample, b)).min();
+    let sample = &sample[..blank_line.unwrap_or(sample.len())];
+    let strange =
+        sample.iter().filter(|b| matches!(b, b' ' | b'\t') || sextet(**b).is_none() && !matches!(b, b'=' | b'\r' | b'\n'));
+    strange.count() * 20 <= sample.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turned(text: &str, make: impl Fn(&mut View, &[u8])) -> (String, String) {
+        let mut view = View::default();
+        make(&mut view, text.as_bytes());
+        let before = String::from_utf8(view.bytes.clone()).unwrap();
+        view.bytes.make_ascii_uppercase();
+        let mut out = text.as_bytes().to_vec();
+        view.write(text.as_bytes(), &mut out);
+        (before, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn quoted_printable_keeps_its_form() {
+        let (before, after) = turned("a=62c=\r\nd=6a =zz", |v, s| v.quoted(s, 0..s.len(), b'='));
+        assert_eq!((before.as_str(), after.as_str()), ("abcdj =zz", "A=42C=\r\nD=4a =ZZ"));
+    }
+
+    #[test]
+    fn base64_keeps_its_lines_its_rubbish_and_its_padding() {
+        let (before, after) = turned("aGVs\r\nbG8!=\n d29ybGQ=\n\nand prose", |v, s| {
+            v.base64(s, 0..s.len());
+        });
+        assert_eq!((before.as_str(), after.as_str()), ("helloworld", "SEVM\r\nTE8!=\n V09STEQ=\n\nand prose"));
+    }
+}

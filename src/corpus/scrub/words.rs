@@ -1,0 +1,369 @@
+//! Words and numbers, and by what each is replaced: the same word by the same one everywhere, of the same length,
+//! script and case. What carries meaning for reading stays ([`super::kept`]).
+//!
+//! A first pass only learns: which words there are (a replacement is none of them) and which letters (a replacement is
+//! made of letters the mail has, so that a detector of charsets sees what it saw).
+
+use super::kept;
+use super::letters::{Form, Kind, Unit, bytes_of, everyday, units};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+
+/// Consonants and vowels as often as English has them: what is written looks like words.
+const CONSONANTS: &[u8] = b"tttnnnsssrrrhhdddlllccmmwwffggppbbvkkjxqz";
+const VOWELS: &[u8] = b"eeeeaaaooiiuuy";
+/// Distinct letters of a kind below which everyday ones of the script are drawn from as well.
+const POOL_MIN: usize = 6;
+/// Letters of a pool that are kept: enough for their shares.
+const POOL_MAX: usize = 1_024;
+/// Tries to find a word that is none of the mail's own.
+const TRIES: u32 = 40;
+/// What one letter becomes. Which bytes may stand at a place that is written as it is (not as `=XX`) is asked of `free`.
+pub(super) struct Words {
+    key: [u8; 32],
+    learning: bool,
+    own: HashSet<String>,
+    /// Which try made the word that stands for one, and the words that stand for one: no two become the same.
+    tries: HashMap<String, u32>,
+    made: HashSet<String>,
+    /// Letters of the mails by form, kind and length, as often as they occur.
+    pools: HashMap<(Form, Kind, usize), Vec<Vec<u8>>>,
+}
+
+/// Bytes of a text, and which of them may become any byte (they are written as `=XX`, or in base64).
+pub(super) struct Text<'a> {
+    pub(super) bytes: &'a mut [u8],
+    pub(super) free: Option<&'a [bool]>,
+    /// Stays as it is: tags, names of fields.
+    pub(super) fixed: &'a dyn Fn(usize) -> bool,
+}
+
+impl Words {
+    pub(super) fn new(seed: u64, round: u32) -> Words {
+        let key =
+            Sha256::new().chain_update(b"tidegate scrub").chain_update(seed.to_be_bytes()).chain_update(round.to_be_bytes());
+        Words {
+            key: key.finalize().into(),
+            learning: true,
+            own: HashSet::new(),
+            tries: HashMap::new(),
+            made: HashSet::new(),
+            pools: HashMap::new(),
+        }
+    }
+
+    /// The words and letters are known; from now on they are replaced.
+    pub(super) fn learnt(&mut self) {
+        self.learning = false;
+        for ((form, kind, len), pool) in &mut self.pools {
+            // In an order of their own, so that the order of the mails does not matter.
+            pool.sort();
+            let mut distinct = pool.clone();
+            distinct.dedup();
+            if distinct.len() < POOL_MIN {
+                let common = everyday(*kind).into_iter().filter_map(|c| bytes_of(c, *form));
+                pool.extend(common.filter(|b| b.len() == *len));
+            }
+            let step = pool.len().div_ceil(POOL_MAX).max(1);
+            *pool = pool.iter().step_by(step).cloned().collect();
+        }
+    }
+
+    pub(super) const fn is_learning(&self) -> bool {
+        self.learning
+    }
+
+    /// Numbers that follow from a text, the same ones every time.
+    pub(super) fn stream(&self, text: &[u8]) -> impl FnMut() -> usize + use<> {
+        let key = self.key;
+        let seed: [u8; 32] = Sha256::new().chain_update(key).chain_update(text).finalize().into();
+        let mut block = seed;
+        let mut at = 0;
+        move || {
+            if at + 2 > block.len() {
+                block = Sha256::new().chain_update(key).chain_update(block).finalize().into();
+                at = 0;
+            }
+            at += 2;
+            usize::from(u16::from_be_bytes([block[at - 2], block[at - 1]]))
+        }
+    }
+
+    /// Another letter or digit for this one, the same wherever it stands; what is neither stays.
+    pub(super) fn turned(&self, byte: u8) -> u8 {
+        let turn = |first: u8, count: u8| {
+            let by = 1 + self.key[usize::from(count)] % (count - 1);
+            first + (byte - first + by) % count
+        };
+        match byte {
+            b'a'..=b'z' => turn(b'a', 26),
+            b'A'..=b'Z' => turn(b'A', 26),
+            b'0'..=b'9' => turn(b'0', 10),
+            other => other,
+        }
+    }
+
+    /// Replaces what is to be replaced in a text, or learns from it.
+    pub(super) fn text(&mut self, text: &mut Text<'_>, form: Form) {
+        let list = units(text.bytes, form);
+        let numbers = numbers(&list);
+        let local_parts = local_parts(&list);
+        let mut n = 0;
+        while n < list.len() {
+            if !list[n].is_word() || (text.fixed)(list[n].at) {
+                n += 1;
+                continue;
+            }
+            let run_on = list[n].is_run_on();
+            let mut end = n;
+            while end < list.len()
+                && list[end].is_word()
+                && !(text.fixed)(list[end].at)
+                && (list[end].is_run_on() == run_on || list[end].kind == Kind::Mark)
+            {
+                end += 1;
+            }
+            let token = &list[n..end];
+            if run_on {
+                self.run_on(token, text, form);
+            } else {
+                self.word(token, text, form, if local_parts[n] { Number::Grouped } else { numbers[n] });
+            }
+            n = end;
+        }
+    }
+
+    /// A run of a script without blanks: phrases that mean something stay, the rest is replaced.
+    fn run_on(&mut self, token: &[Unit], text: &mut Text<'_>, form: Form) {
+        let letters: Vec<char> = token.iter().map(|u| u.lower).collect();
+        let mut from = 0;
+        let mut at = 0;
+        while at <= letters.len() {
+            let kept = if at < letters.len() { kept::phrase_at(&letters[at..]) } else { 1 };
+            if kept > 0 {
+                if from < at {
+                    self.replace(&token[from..at], text, form);
+                }
+                from = at + kept;
+                at = from;
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    fn word(&mut self, token: &[Unit], text: &mut Text<'_>, form: Form, number: Number) {
+        let word: String = token.iter().filter(|u| u.kind != Kind::Mark).map(|u| u.lower).collect();
+        let digits = token.iter().filter(|u| u.kind == Kind::Digit).count();
+        if digits == token.len() {
+            let is_zone = || {
+                let before = byte_before(token, text);
+                digits == 4 && matches!(before, Some(b'+' | b'-')) && word.as_str() <= "1400"
+            };
+            if number == Number::Plain && (digits < 4 || is_year(&word) || is_zone()) || number == Number::Fixed {
+                return;
+            }
+        } else if kept::is_word(&word) || (token.len() < 3 && word.is_ascii() && number != Number::Grouped) {
+            return;
+        }
+        if token.len() < 3 && word.is_ascii() {
+            // So short that others would come out the same: each letter becomes another one.
+            if !self.learning {
+                for byte in token.iter().flat_map(|u| u.at..u.at + u.len) {
+                    text.bytes[byte] = self.turned(text.bytes[byte]);
+                }
+            }
+            return;
+        }
+        self.replace(token, text, form);
+    }
+
+    fn replace(&mut self, token: &[Unit], text: &mut Text<'_>, form: Form) {
+        let word: String = token.iter().map(|u| u.lower).collect();
+        if self.learning {
+            for unit in token.iter().filter(|u| matches!(u.kind, Kind::Letter(..))) {
+                let letter = text.bytes[unit.at..unit.at + unit.len].to_vec();
+                self.pools.entry((form, unit.kind, unit.len)).or_default().push(letter);
+            }
+            self.own.insert(word);
+            return;
+        }
+        let hexadecimal =
+            token.len() >= 6 && token.iter().any(|u| u.kind == Kind::Digit) && token.iter().all(|u| u.lower.is_ascii_hexdigit());
+        let mut made: Vec<u8> = Vec::new();
+        let known = self.tries.get(&word).copied();
+        for attempt in known.unwrap_or(0)..TRIES {
+            let mut next = self.stream(format!("{attempt} {word}").as_bytes());
+            made.clear();
+            let mut lower = String::new();
+            for (n, unit) in token.iter().enumerate() {
+                let old = &text.bytes[unit.at..unit.at + unit.len];
+                let draw = next();
+                let new = self.letter(unit, old, draw, n == 0, hexadecimal, form, text.free);
+                lower.extend(units(&new, form).iter().map(|u| u.lower));
+                made.extend(new);
+            }
+            let clashes = || lower == word || kept::is_word(&lower) || self.own.contains(&lower) || self.made.contains(&lower);
+            if known.is_some() || attempt + 1 == TRIES || !clashes() {
+                self.tries.insert(word, attempt);
+                self.made.insert(lower);
+                break;
+            }
+        }
+        let mut at = 0;
+        for unit in token {
+            text.bytes[unit.at..unit.at + unit.len].copy_from_slice(&made[at..at + unit.len]);
+            at += unit.len;
+        }
+    }
+
+    /// Another letter of the same kind and length.
+    #[allow(clippy::too_many_arguments)]
+    fn letter(
+        &self,
+        unit: &Unit,
+        old: &[u8],
+        draw: usize,
+        first: bool,
+        hexadecimal: bool,
+        form: Form,
+        free: Option<&[bool]>,
+    ) -> Vec<u8> {
+        let ascii = |b: u8| match form {
+            Form::Wide { big: true } => vec![0, b],
+            Form::Wide { big: false } => vec![b, 0],
+            _ => vec![b],
+        };
+        match unit.kind {
+            Kind::Digit if first && unit.lower != '0' => ascii(b'1' + (draw % 9) as u8),
+            Kind::Digit => ascii(b'0' + (draw % 10) as u8),
+            Kind::Upper | Kind::Lower => {
+                let pool: &[u8] = if hexadecimal {
+                    b"abcdef"
+                } else if matches!(unit.lower, 'a' | 'e' | 'i' | 'o' | 'u' | 'y') {
+                    VOWELS
+                } else {
+                    CONSONANTS
+                };
+                let lower = pool[draw % pool.len()];
+                ascii(if unit.kind == Kind::Upper { lower.to_ascii_uppercase() } else { lower })
+            }
+            Kind::Letter(..) => self.of_pool(unit, old, draw, form, free).unwrap_or_else(|| old.to_vec()),
+            _ => old.to_vec(),
+        }
+    }
+
+    /// A letter of the mails' own. Line ends stay whatever they seem to be a half of.
+    fn of_pool(&self, unit: &Unit, old: &[u8], draw: usize, form: Form, free: Option<&[bool]>) -> Option<Vec<u8>> {
+        let breaks = |letter: &[u8]| letter.contains(&b'\r') || letter.contains(&b'\n');
+        if breaks(old) {
+            return None;
+        }
+        let pool = self.pools.get(&(form, unit.kind, old.len()))?;
+        // What is written as it is must not become a byte that means something there.
+        let fits = |new: &[u8]| {
+            new.iter().zip(old).enumerate().all(|(n, (new, old))| {
+                let is_free = free.is_none_or(|f| f.get(unit.at + n).copied().unwrap_or(false));
+                is_free || new == old || !new.is_ascii() || new.is_ascii_alphanumeric()
+            })
+        };
+        (0..pool.len()).map(|n| &pool[(draw + n) % pool.len()]).find(|new| fits(new) && !breaks(new)).cloned()
+    }
+}
+
+/// For each unit, whether it stands before the `@` of an address.
+fn local_parts(list: &[Unit]) -> Vec<bool> {
+    let mut out = vec![false; list.len()];
+    for at in (0..list.len()).filter(|n| list[*n].kind == Kind::Ascii && list[*n].lower == '@') {
+        let is_part = |u: &Unit| u.is_word() && !u.is_run_on() || u.kind == Kind::Ascii && ".+_-=%/!#$&'*~".contains(u.lower);
+        for n in (0..at).rev().take_while(|n| is_part(&list[*n])) {
+            out[n] = true;
+        }
+    }
+    out
+}
+
+/// The byte before a token.
+fn byte_before(token: &[Unit], text: &Text<'_>) -> Option<u8> {
+    token.first().and_then(|u| u.at.checked_sub(1)).and_then(|at| text.bytes.get(at).copied())
+}
+
+fn is_year(word: &str) -> bool {
+    word.len() == 4 && (word.starts_with("19") || word.starts_with("20"))
+}
+
+/// What a run of digits is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Number {
+    /// A number that stands alone.
+    Plain,
+    /// A telephone or account number in groups, or a part of an address: short ones are replaced as well.
+    Grouped,
+    /// A date or a time: stays.
+    Fixed,
+}
+
+/// For each unit, what the digits that begin there are part of.
+fn numbers(list: &[Unit]) -> Vec<Number> {
+    let mut out = vec![Number::Plain; list.len()];
+    let digit = |n: usize| list.get(n).is_some_and(|u| u.kind == Kind::Digit);
+    let ascii = |n: usize| list.get(n).filter(|u| u.kind == Kind::Ascii).map(|u| u.lower);
+    let mut n = 0;
+    while n < list.len() {
+        if !digit(n) || (n > 0 && list[n - 1].is_word()) {
+            n += 1;
+            continue;
+        }
+        // Groups of digits with at most two of ` -./()` between.
+        let mut groups: Vec<(usize, usize)> = Vec::new();
+        let mut separators = String::new();
+        let mut at = n;
+        loop {
+            let start = at;
+            while digit(at) {
+                at += 1;
+            }
+            if list.get(at).is_some_and(Unit::is_word) {
+                at = start;
+                break;
+            }
+            groups.push((start, at));
+            let gap = (at..at + 3).take_while(|k| ascii(*k).is_some_and(|c| " -./()\u{a0}".contains(c))).count();
+            if gap == 0 || gap > 2 || !digit(at + gap) {
+                break;
+            }
+            separators.extend((at..at + gap).filter_map(ascii));
+            at += gap;
+        }
+        let total: usize = groups.iter().map(|(a, b)| b - a).sum();
+        let words: Vec<String> = groups.iter().map(|(a, b)| list[*a..*b].iter().map(|u| u.lower).collect()).collect();
+        let in_time = ascii(at) == Some(':') && digit(at + 1) || n > 0 && ascii(n - 1) == Some(':');
+        let kind = if is_date(&words, &separators) || in_time && groups.len() > 1 {
+            Number::Fixed
+        } else if total >= 7 && !in_time && groups.len() > 1 || is_dotted_quad(&words, &separators) {
+            Number::Grouped
+        } else {
+            Number::Plain
+        };
+        for (start, _) in &groups {
+            out[*start] = kind;
+        }
+        n = at.max(n + 1);
+    }
+    out
+}
+
+/// `2026-01-05`, `05.01.2026`, `1/5/26`, and a time behind it after a blank.
+fn is_date(groups: &[String], separators: &str) -> bool {
+    let [a, b, c, ..] = groups else { return false };
+    let mut of_date = separators.chars().take(2);
+    let same = matches!((of_date.next(), of_date.next()), (Some(x), Some(y)) if x == y && "-./".contains(x));
+    let small = |t: &String| t.len() <= 2;
+    same && groups.len() <= 4
+        && ((is_year(a) && small(b) && small(c)) || (small(a) && small(b) && (is_year(c) || small(c) && groups.len() == 3)))
+}
+
+/// `192.0.2.17`.
+fn is_dotted_quad(groups: &[String], separators: &str) -> bool {
+    groups.len() == 4 && separators == "..." && groups.iter().all(|g| g.len() <= 3)
+}
