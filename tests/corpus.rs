@@ -87,3 +87,12 @@ fn coverage_counts_what_the_samples_say() {
     assert_eq!(coverage.languages.values().sum::<usize>(), samples.iter().filter(|s| s.language.is_some()).count());
     eprintln!("{coverage}");
 }
+
+#[test]
+fn the_corpus_covers_300_samples_25_languages_and_40_programs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let samples: Vec<Sample> = corpus::load(&root).unwrap().into_iter().filter_map(Result::ok).collect();
+    let coverage = Coverage::of(samples.iter().filter(|s| !s.name.starts_with("private/")));
+    let counts = [coverage.samples, coverage.languages.len(), coverage.programs.len()];
+    assert!(counts[0] >= 300 && counts[1] >= 25 && counts[2] >= 40, "{coverage}");
+}
