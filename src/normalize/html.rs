@@ -1,6 +1,6 @@
 //! Html to text: every word a client would show, in order, with its blocks as lines.
 //!
-//! Works on html5ever's tokens without a tree, so that it is linear in time and constant in depth
+//! Works on tokens ([`super::markup`]) without a tree, so that it is linear in time and constant in depth
 //! whatever is nested in what. `style`, `script` and `title` are dropped; links keep their target
 //! (`text <url>`), images their alternative text; quoted blocks of known clients are marked, so
 //! that `quote` can fold them.
@@ -8,10 +8,8 @@
 //! # Failure
 //! None: broken html gives its words, as in a browser.
 
-use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
-use std::cell::RefCell;
+use super::markup::{self, Content, Name, Tag};
+use super::span::Span;
 use std::ops::Range;
 
 /// Open elements that are remembered (for quotes and lists); deeper ones are read as inline.
@@ -27,13 +25,9 @@ pub(super) struct Converted {
 
 /// Converts.
 pub(super) fn to_text(html: &str) -> Converted {
-    let sink = Sink { state: RefCell::new(State { out: String::with_capacity(html.len() / 2), ..State::default() }) };
-    let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
-    let input = BufferQueue::default();
-    input.push_back(StrTendril::from_slice(html));
-    let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    tokenizer.sink.state.into_inner().finish()
+    let mut state = State { out: String::with_capacity(html.len() / 4), ..State::default() };
+    markup::tokens(html, &mut state);
+    state.finish()
 }
 
 /// What is done around an element's content.
@@ -59,33 +53,12 @@ struct State {
     /// Inside a script, style or title, until its end tag.
     dropped: Option<&'static str>,
     pre: u32,
-    open: Vec<(html5ever::LocalName, Open, usize)>,
+    open: Vec<(Name, Open, usize)>,
     counters: Vec<u32>,
     link: Option<(String, usize)>,
     quotes: Vec<Range<usize>>,
     /// From here on everything is quoted (Outlook marks only the beginning).
     rest_quoted: Option<usize>,
-}
-
-struct Sink {
-    state: RefCell<State>,
-}
-
-impl TokenSink for Sink {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut state = self.state.borrow_mut();
-        match token {
-            Token::CharacterTokens(text) => state.text(&text),
-            Token::TagToken(tag) => match tag.kind {
-                TagKind::StartTag => return state.start(&tag),
-                TagKind::EndTag => state.end(&tag),
-            },
-            _ => {}
-        }
-        TokenSinkResult::Continue
-    }
 }
 
 fn block(name: &str) -> Option<Open> {
@@ -103,14 +76,10 @@ fn block(name: &str) -> Option<Open> {
     })
 }
 
-fn attribute<'t>(tag: &'t Tag, name: &str) -> Option<&'t str> {
-    tag.attrs.iter().find(|a| &*a.name.local == name).map(|a| &*a.value)
-}
-
 /// The marks of clients around what they quote.
-fn quotes_below(tag: &Tag) -> bool {
-    let class = attribute(tag, "class").unwrap_or_default();
-    let id = attribute(tag, "id").unwrap_or_default();
+fn quotes_below(tag: &Tag<'_>) -> bool {
+    let class = tag.attribute("class").unwrap_or_default();
+    let id = tag.attribute("id").unwrap_or_default();
     class.split_ascii_whitespace().any(|c| {
         matches!(
             c,
@@ -126,7 +95,7 @@ fn quotes_below(tag: &Tag) -> bool {
         )
     }) || id.starts_with("yahoo_quoted")
         || matches!(
-            id,
+            &*id,
             "OLK_SRC_BODY_SECTION" | "mail-editor-reference-message-container" | "replySplit" | "divtagdefaultwrapper-quote"
         )
 }
@@ -139,23 +108,23 @@ fn is_cited(tag: &Tag) -> bool {
 }
 
 /// The marks of clients before what they quote, which ends with the mail.
-fn quotes_after(tag: &Tag) -> bool {
-    let id = attribute(tag, "id").unwrap_or_default();
-    if matches!(id, "appendonsend" | "divRplyFwdMsg" | "stopSpelling" | "x_divRplyFwdMsg" | "x_appendonsend") {
+fn quotes_after(tag: &Tag<'_>) -> bool {
+    let id = tag.attribute("id").unwrap_or_default();
+    if matches!(&*id, "appendonsend" | "divRplyFwdMsg" | "stopSpelling" | "x_divRplyFwdMsg" | "x_appendonsend") {
         return true;
     }
     // Outlook: a div with nothing but a line above it.
-    attribute(tag, "style").is_some_and(|s| {
+    tag.attribute("style").filter(|s| s.contains("border-top") || s.contains("BORDER-TOP")).is_some_and(|s| {
         let s: String = s.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
         (s.contains("border-top:solid#b5c4df1.0pt") || s.contains("border-top:solid#e1e1e11.0pt")) && s.contains("padding:3.0pt")
     })
 }
 
-impl State {
-    fn start(&mut self, tag: &Tag) -> TokenSinkResult<()> {
-        let name: &str = &tag.name;
+impl markup::Sink for State {
+    fn start(&mut self, tag: &Tag<'_>) -> Content {
+        let name: &str = tag.name.as_str();
         if self.dropped.is_some() {
-            return TokenSinkResult::Continue;
+            return Content::Markup;
         }
         match name {
             "script" | "style" | "title" if !tag.self_closing || name != "title" => {
@@ -164,13 +133,13 @@ impl State {
                     "style" => "style",
                     _ => "title",
                 });
-                return TokenSinkResult::RawData(match name {
-                    "script" => RawKind::ScriptData,
-                    "style" => RawKind::Rawtext,
-                    _ => RawKind::Rcdata,
-                });
+                return match name {
+                    "script" => Content::Script,
+                    "style" => Content::Raw,
+                    _ => Content::Text,
+                };
             }
-            "textarea" => return TokenSinkResult::RawData(RawKind::Rcdata),
+            "textarea" => return Content::Text,
             "br" => self.line_break(),
             "hr" => {
                 self.breaks = self.breaks.max(1);
@@ -178,7 +147,7 @@ impl State {
                 self.breaks = self.breaks.max(1);
             }
             "img" => {
-                if let Some(alt) = attribute(tag, "alt").map(str::trim).filter(|a| !a.is_empty() && !is_file_name(a)) {
+                if let Some(alt) = tag.attribute("alt").filter(|a| !a.trim().is_empty() && !is_file_name(a.trim())) {
                     let alt = format!("[{}]", alt.split_whitespace().collect::<Vec<_>>().join(" "));
                     self.word(&alt);
                 }
@@ -186,13 +155,13 @@ impl State {
             "td" | "th" => self.cell = true,
             "a" => {
                 self.close_link();
-                if let Some(href) = attribute(tag, "href") {
+                if let Some(href) = tag.attribute("href") {
                     self.link = Some((href.trim().to_owned(), self.out.len()));
                 }
             }
             "input" => {
                 if let Some(value) =
-                    attribute(tag, "value").filter(|_| attribute(tag, "type").is_some_and(|t| matches!(t, "submit" | "button")))
+                    tag.attribute("value").filter(|_| tag.attribute("type").is_some_and(|t| matches!(&*t, "submit" | "button")))
                 {
                     let value = format!("[{}]", value.trim());
                     self.word(&value);
@@ -208,7 +177,7 @@ impl State {
             Some(_) | None if matches!(name, "div" | "span" | "table") && quotes_below(tag) => Some(Open::Quote),
             other => other,
         };
-        let Some(kind) = kind else { return TokenSinkResult::Continue };
+        let Some(kind) = kind else { return Content::Markup };
         self.breaks = self.breaks.max(match kind {
             Open::Paragraph | Open::Quote => 2,
             Open::List { .. } if self.counters.is_empty() => 2,
@@ -222,15 +191,15 @@ impl State {
             _ => {}
         }
         if self.open.len() < OPEN_MAX {
-            self.open.push((tag.name.clone(), kind, self.out.len()));
+            self.open.push((tag.name, kind, self.out.len()));
         } else if kind == Open::Pre {
             self.pre -= 1;
         }
-        TokenSinkResult::Continue
+        Content::Markup
     }
 
-    fn end(&mut self, tag: &Tag) {
-        let name: &str = &tag.name;
+    fn end(&mut self, element: Name) {
+        let name: &str = element.as_str();
         if let Some(dropped) = self.dropped {
             if dropped == name {
                 self.dropped = None;
@@ -240,11 +209,11 @@ impl State {
         match name {
             "a" => self.close_link(),
             "td" | "th" => self.cell = true,
-            "p" if !self.open.iter().rev().take(64).any(|o| o.0 == tag.name) => self.breaks = self.breaks.max(2),
+            "p" if !self.open.iter().rev().take(64).any(|o| o.0 == element) => self.breaks = self.breaks.max(2),
             _ => {}
         }
         // The nearest open element of this name; what was left open inside it is closed with it.
-        let Some(at) = self.open.iter().rev().take(64).position(|o| o.0 == tag.name).map(|i| self.open.len() - 1 - i) else {
+        let Some(at) = self.open.iter().rev().take(64).position(|o| o.0 == element).map(|i| self.open.len() - 1 - i) else {
             return;
         };
         // A stray end tag must not close a quote around it.
@@ -257,6 +226,38 @@ impl State {
         }
     }
 
+    fn text(&mut self, text: &str) {
+        if self.dropped.is_some() {
+            return;
+        }
+        if self.pre > 0 {
+            for (i, line) in text.split('\n').enumerate() {
+                if i > 0 {
+                    self.line_break();
+                }
+                let line = line.trim_end_matches('\r');
+                if !line.is_empty() {
+                    self.word(line);
+                }
+            }
+            return;
+        }
+        let mut at = 0;
+        while at < text.len() {
+            let blank = blank_at(text.as_bytes(), at);
+            if blank > 0 {
+                self.blank = true;
+                at += blank;
+                continue;
+            }
+            let end = end_of_word(text.as_bytes(), at);
+            self.word(text.span(at, end));
+            at = end;
+        }
+    }
+}
+
+impl State {
     fn close_innermost(&mut self) {
         let Some((_, kind, start)) = self.open.pop() else { return };
         self.breaks = self.breaks.max(match kind {
@@ -339,39 +340,6 @@ impl State {
         self.out.push_str(word);
     }
 
-    fn text(&mut self, text: &str) {
-        if self.dropped.is_some() {
-            return;
-        }
-        if self.pre > 0 {
-            for (i, line) in text.split('\n').enumerate() {
-                if i > 0 {
-                    self.line_break();
-                }
-                let line = line.trim_end_matches('\r');
-                if !line.is_empty() {
-                    self.word(line);
-                }
-            }
-            return;
-        }
-        let mut rest = text;
-        loop {
-            let trimmed = rest.trim_start_matches(is_blank);
-            if trimmed.len() < rest.len() {
-                self.blank = true;
-            }
-            if trimmed.is_empty() {
-                return;
-            }
-            let end = trimmed.find(is_blank).unwrap_or(trimmed.len());
-            let (word, after) = trimmed.split_at(end);
-            self.settle();
-            self.out.push_str(word);
-            rest = after;
-        }
-    }
-
     /// `text <url>`, where the text does not already say where it leads.
     fn close_link(&mut self) {
         let Some((href, start)) = self.link.take() else { return };
@@ -414,8 +382,25 @@ impl State {
     }
 }
 
-fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{c}' | '\u{a0}' | '\u{feff}')
+/// Bytes of the blank at `at`: a space, a line end, or a letter that shows as one or not at all; 0 where none is.
+fn blank_at(bytes: &[u8], at: usize) -> usize {
+    match bytes.after(at) {
+        [b' ' | b'\t' | b'\r' | b'\n' | b'\x0c', ..] => 1,
+        [0xc2, 0xa0, ..] => 2,       // no-break space
+        [0xef, 0xbb, 0xbf, ..] => 3, // byte order mark
+        _ => 0,
+    }
+}
+
+fn end_of_word(bytes: &[u8], mut at: usize) -> usize {
+    let may_be_blank = |b: &u8| *b <= b' ' || matches!(b, 0xc2 | 0xef);
+    loop {
+        at += bytes.after(at).iter().take_while(|b| !may_be_blank(b)).count();
+        if at >= bytes.len() || blank_at(bytes, at) > 0 {
+            return at;
+        }
+        at += 1;
+    }
 }
 
 fn is_file_name(alt: &str) -> bool {

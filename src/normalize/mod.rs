@@ -34,6 +34,7 @@ mod encoded_word;
 mod header;
 mod html;
 mod locale;
+mod markup;
 mod notice;
 mod parameter;
 mod phrase;
