@@ -52,6 +52,8 @@ struct State {
     cell: bool,
     /// Inside a script, style or title, until its end tag.
     dropped: Option<&'static str>,
+    /// Open `svg` and `math` elements: in them `style` is an element like any other, and an element of html ends them.
+    foreign: u32,
     pre: u32,
     open: Vec<(Name, Open, usize)>,
     counters: Vec<u32>,
@@ -74,6 +76,62 @@ fn block(name: &str) -> Option<Open> {
         "blockquote" => Open::Quote,
         _ => return None,
     })
+}
+
+/// Elements whose content is not shown.
+fn dropped(name: &str) -> Option<&'static str> {
+    ["script", "style", "title"].into_iter().find(|d| *d == name)
+}
+
+/// Elements of html that end a drawing or a formula they stand in (HTML 13.2.6.5).
+fn breaks_out(name: &str) -> bool {
+    matches!(
+        name,
+        "b" | "big"
+            | "blockquote"
+            | "body"
+            | "br"
+            | "center"
+            | "code"
+            | "dd"
+            | "div"
+            | "dl"
+            | "dt"
+            | "em"
+            | "embed"
+            | "font"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "head"
+            | "hr"
+            | "i"
+            | "img"
+            | "li"
+            | "listing"
+            | "menu"
+            | "meta"
+            | "nobr"
+            | "ol"
+            | "p"
+            | "pre"
+            | "ruby"
+            | "s"
+            | "small"
+            | "span"
+            | "strike"
+            | "strong"
+            | "sub"
+            | "sup"
+            | "table"
+            | "tt"
+            | "u"
+            | "ul"
+            | "var"
+    )
 }
 
 /// The marks of clients around what they quote.
@@ -123,16 +181,20 @@ fn quotes_after(tag: &Tag<'_>) -> bool {
 impl markup::Sink for State {
     fn start(&mut self, tag: &Tag<'_>) -> Content {
         let name: &str = tag.name.as_str();
+        if self.foreign > 0 && breaks_out(name) {
+            self.foreign = 0;
+            self.dropped = None;
+        }
         if self.dropped.is_some() {
             return Content::Markup;
         }
         match name {
+            "svg" | "math" if !tag.self_closing => self.foreign += 1,
+            "script" | "style" | "title" | "textarea" if self.foreign > 0 => {
+                self.dropped = dropped(name).filter(|_| !tag.self_closing);
+            }
             "script" | "style" | "title" if !tag.self_closing || name != "title" => {
-                self.dropped = Some(match name {
-                    "script" => "script",
-                    "style" => "style",
-                    _ => "title",
-                });
+                self.dropped = dropped(name);
                 return match name {
                     "script" => Content::Script,
                     "style" => Content::Raw,
@@ -200,6 +262,10 @@ impl markup::Sink for State {
 
     fn end(&mut self, element: Name) {
         let name: &str = element.as_str();
+        if self.foreign > 0 && matches!(name, "svg" | "math" | "p" | "br") {
+            self.foreign = if matches!(name, "svg" | "math") { self.foreign - 1 } else { 0 };
+            self.dropped = None;
+        }
         if let Some(dropped) = self.dropped {
             if dropped == name {
                 self.dropped = None;
@@ -224,6 +290,10 @@ impl markup::Sink for State {
         while self.open.len() > at {
             self.close_innermost();
         }
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.foreign > 0
     }
 
     fn text(&mut self, text: &str) {
@@ -414,6 +484,15 @@ mod tests {
 
     fn text(html: &str) -> String {
         to_text(html).text
+    }
+
+    #[test]
+    fn a_style_in_a_formula_hides_no_words() {
+        for html in
+            ["<math><style><p>words", "<svg><title>drawing</title><style>x{}</style></svg>words", "<svg><![CDATA[words]]></svg>"]
+        {
+            assert_eq!(to_text(html).text, "words", "{html}");
+        }
     }
 
     #[test]
