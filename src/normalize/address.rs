@@ -50,6 +50,9 @@ fn typed_by_hand<'a>(text: Cow<'a, str>, place: &str, repairs: &mut Repairs) -> 
     text.replace("&lt;", "<").replace("&gt;", ">").into()
 }
 
+/// A group's name is shorter; a longer text is not looked through at each of its colons.
+const GROUP_NAME_BYTES_MAX: usize = 500;
+
 /// What one entry of a list has gathered.
 #[derive(Default)]
 struct Entry {
@@ -176,12 +179,7 @@ fn parse(text: &str, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) ->
             '>' => angles_left -= 1,
             ')' => parens_left -= 1,
             ',' | ';' | '\n' => finish(&mut people, std::mem::take(&mut entry), &mut pending, hint, place, repairs),
-            ':' if may_have_groups
-                && !entry.quoted
-                && entry.angle.is_none()
-                && !entry.words.contains('@')
-                && is_group(&entry.words) =>
-            {
+            ':' if may_have_groups && !entry.quoted && entry.angle.is_none() && is_group(&entry.words) => {
                 // A group's name: its members follow.
                 pending = None;
                 entry = Entry::default();
@@ -198,8 +196,11 @@ fn parse(text: &str, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) ->
 
 /// `Friends: a@b, c@d;` but not `=?utf-8?Q?a:b?=` nor `[mailto:a@b]`.
 fn is_group(words: &str) -> bool {
+    if words.len() > GROUP_NAME_BYTES_MAX {
+        return false;
+    }
     let words = words.trim();
-    !words.is_empty() && !words.contains('[') && (!words.contains("=?") || words.ends_with("?="))
+    !words.is_empty() && !words.contains(['[', '@']) && (!words.contains("=?") || words.ends_with("?="))
 }
 
 fn finish(

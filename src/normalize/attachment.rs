@@ -8,7 +8,7 @@
 
 use super::span::{Span, shorten};
 use crate::mail::Attachment;
-use sha2::{Digest, Sha256};
+use ring::digest;
 use std::collections::HashSet;
 
 /// Bytes of a file name: what common file systems take.
@@ -117,7 +117,7 @@ pub(super) fn describe(name: String, content_type: &str, bytes: &[u8], content_i
         name,
         content_type: content_type.to_owned(),
         size: bytes.len() as u64,
-        sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(bytes)),
+        sha256: data_encoding::HEXLOWER.encode(digest::digest(&digest::SHA256, bytes).as_ref()),
         inline: false,
         content_id,
         part,

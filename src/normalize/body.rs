@@ -145,10 +145,15 @@ const TOLD_DIFFERENTLY: usize = 2;
 /// said nowhere else.
 const TOLD_DIFFERENTLY_PLAIN: usize = 8;
 
+/// Pieces that a further alternative is held against.
+const ALTERNATIVES_COMPARED: usize = 16;
+
 /// The later alternative is the better one (RFC 2046 section 5.1.4), unless it leaves out what the earlier says.
 fn keep_better(before: Vec<Piece>, now: Vec<Piece>, one_in: usize) -> Vec<Piece> {
     let text = |p: &[Piece]| p.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
-    if !before.is_empty() && lacks(&text(&now), &text(&before), one_in) {
+    // Many that say different things are all shown, without holding each against all before it.
+    let many = before.len() >= ALTERNATIVES_COMPARED;
+    if many || !before.is_empty() && lacks(&text(&now), &text(&before), one_in) {
         let mut both = before;
         both.extend(now);
         return both;
@@ -197,7 +202,7 @@ fn follow(said: &str, meant: &str) -> (usize, usize) {
 /// Words worth comparing; addresses of links and marks of layout are none.
 fn words(text: &str) -> impl Iterator<Item = &str> + Clone {
     text.split_whitespace()
-        .filter(|w| !w.contains("://"))
+        .filter(|w| !(memchr::memchr(b':', w.as_bytes()).is_some() && w.contains("://")))
         .flat_map(|w| w.split(|c: char| !c.is_alphanumeric()))
         .filter(|w| !w.is_empty())
 }

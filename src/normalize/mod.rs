@@ -53,7 +53,7 @@ use crate::limits::Limits;
 use crate::mail::{Header, NormalizedMail, Person};
 use reader::Reader;
 use repair::Repairs;
-use sha2::{Digest, Sha256};
+use ring::digest;
 use span::Span;
 use structure::Tree;
 
@@ -255,11 +255,11 @@ const HASHED_AT_ONCE: usize = 4 << 10;
 /// SHA-256 over what two deliveries of a mail have in common: who, what, when, and the raw body
 /// with its line ends made one and without blanks at its end.
 fn content_hash(tree: &Tree<'_>, raw: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let Some(root) = tree.root() else { return hash.finalize().into() };
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let Some(root) = tree.root() else { return finished(hash) };
     for name in ["Date", "From", "Subject", "Message-ID"] {
-        hash.update(header::unfold(root.fields.get(name).unwrap_or_default()));
-        hash.update([0]);
+        hash.update(&header::unfold(root.fields.get(name).unwrap_or_default()));
+        hash.update(&[0]);
     }
     let body = raw.after(root.fields.end).trim_ascii_end();
     // Lines are gathered: a digest takes large pieces faster.
@@ -284,7 +284,13 @@ fn content_hash(tree: &Tree<'_>, raw: &[u8]) -> [u8; 32] {
         }
     }
     hash.update(&gathered);
-    hash.finalize().into()
+    finished(hash)
+}
+
+fn finished(hash: digest::Context) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.iter_mut().zip(hash.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    out
 }
 
 /// The body of the fuzz target and of its replay: what must hold for any bytes.
