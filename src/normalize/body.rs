@@ -55,11 +55,15 @@ pub(super) fn join(pieces: Vec<Piece>) -> Body {
     let has_html = pieces.iter().any(|p| p.html.is_some());
     let mut body = Body::default();
     let mut html = String::new();
-    for piece in pieces {
+    for mut piece in pieces {
         if has_html {
-            match &piece.html {
-                Some(source) => html.push_str(source),
-                None => html.push_str(&as_html(&piece.text)),
+            let source = piece.html.take().unwrap_or_else(|| as_html(&piece.text));
+            // The first is taken over: it may be as large as the mail.
+            if html.is_empty() {
+                html = source;
+                html.reserve_exact(1);
+            } else {
+                html.push_str(&source);
             }
             html.push('\n');
         }
@@ -74,12 +78,18 @@ pub(super) fn join(pieces: Vec<Piece>) -> Body {
             body.text.push_str("\n\n");
         }
         let base = body.text.len();
-        body.text.push_str(text.after(from));
+        let end = text.len();
+        let shift = |i: usize| (i.clamp(from, end) - from) + base;
+        body.quotes.extend(piece.quotes.iter().map(|r| shift(r.start)..shift(r.end)).filter(|r| !r.is_empty()));
+        if base == 0 && from == 0 {
+            piece.text.truncate(end);
+            body.text = piece.text;
+        } else {
+            body.text.push_str(text.after(from));
+        }
         if piece.forwarded {
             body.forwards.push(base..body.text.len());
         }
-        let shift = |i: usize| (i.clamp(from, text.len()) - from) + base;
-        body.quotes.extend(piece.quotes.iter().map(|r| shift(r.start)..shift(r.end)).filter(|r| !r.is_empty()));
     }
     if has_html {
         body.html = Some(html);
@@ -124,11 +134,9 @@ pub(super) fn choose(children: Vec<Vec<Piece>>) -> (Vec<Piece>, bool) {
     if plain.is_empty() {
         return (rich, false);
     }
-    let said: String = plain.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
-    let meant: String = rich.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
-    if leaves_out(&said, &meant) {
+    if leaves_out(&words_of(&plain), &words_of(&rich)) {
         // Each says something of its own: both are shown.
-        if leaves_out(&meant, &said) {
+        if leaves_out(&words_of(&rich), &words_of(&plain)) {
             rich.extend(plain);
         }
         return (rich, true);
@@ -148,12 +156,19 @@ const TOLD_DIFFERENTLY_PLAIN: usize = 8;
 /// Pieces that a further alternative is held against.
 const ALTERNATIVES_COMPARED: usize = 16;
 
+/// What pieces say, without a copy where it is one.
+fn words_of(pieces: &[Piece]) -> Cow<'_, str> {
+    match pieces {
+        [only] => Cow::Borrowed(&only.text),
+        _ => pieces.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n").into(),
+    }
+}
+
 /// The later alternative is the better one (RFC 2046 section 5.1.4), unless it leaves out what the earlier says.
 fn keep_better(before: Vec<Piece>, now: Vec<Piece>, one_in: usize) -> Vec<Piece> {
-    let text = |p: &[Piece]| p.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
     // Many that say different things are all shown, without holding each against all before it.
     let many = before.len() >= ALTERNATIVES_COMPARED;
-    if many || !before.is_empty() && lacks(&text(&now), &text(&before), one_in) {
+    if many || !before.is_empty() && lacks(&words_of(&now), &words_of(&before), one_in) {
         let mut both = before;
         both.extend(now);
         return both;
@@ -212,7 +227,12 @@ pub(super) fn plain_lines(text: Cow<'_, str>) -> (String, bool) {
     if memchr::memchr2(b'\r', 0, text.as_bytes()).is_none() {
         let end = text.trim_end().len();
         let out = match text {
-            Cow::Borrowed(text) => text.before(end).to_owned(),
+            Cow::Borrowed(text) => {
+                // Room for the line end that html gets when it is put together.
+                let mut out = String::with_capacity(end + 1);
+                out.push_str(text.before(end));
+                out
+            }
             Cow::Owned(mut text) => {
                 text.truncate(end);
                 text

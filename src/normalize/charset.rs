@@ -51,7 +51,7 @@ impl Charset {
 
     pub(super) fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
         match self {
-            Charset::Known(e) => e.decode_without_bom_handling(bytes).0,
+            Charset::Known(e) => decode_replacing(bytes, e),
             Charset::Legacy(l) => l.decode(bytes).into(),
         }
     }
@@ -386,7 +386,7 @@ fn has_letters_of_utf8(bytes: &[u8]) -> bool {
 }
 
 fn decode_known<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Text<'a> {
-    let clean = encoding.decode_without_bom_handling_and_without_replacement(bytes);
+    let clean = decode_clean(bytes, encoding);
     if let Ok(text) = std::str::from_utf8(bytes)
         && (has_letters_of_utf8(bytes)
             || clean.is_none()
@@ -409,6 +409,49 @@ fn decode_known<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Text<'a> {
         return Text::repaired(turned, repair::CHARSET_VISUAL_ORDER, detail, 0.8);
     }
     Text::plain(text)
+}
+
+/// Bytes from which on a decoded text is given only the room it needs.
+const LARGE: usize = 1 << 20;
+
+/// Decodes what is all of one charset. encoding_rs reserves three bytes of text for each byte, which is
+/// more than the mail may take when it is large.
+fn decode_clean<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Option<Cow<'a, str>> {
+    if bytes.len() < LARGE {
+        return encoding.decode_without_bom_handling_and_without_replacement(bytes);
+    }
+    let letters = bytes.iter().filter(|b| **b >= 0x80).count();
+    let mut text = String::with_capacity(bytes.len() + 2 * letters + 16);
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut rest = bytes;
+    loop {
+        let (result, read) = decoder.decode_to_string_without_replacement(rest, &mut text, true);
+        rest = rest.after(read);
+        match result {
+            encoding_rs::DecoderResult::InputEmpty => return Some(text.into()),
+            encoding_rs::DecoderResult::OutputFull => text.reserve(rest.len().max(64)),
+            encoding_rs::DecoderResult::Malformed(..) => return None,
+        }
+    }
+}
+
+/// The same, with replacement characters for what is of another charset.
+fn decode_replacing<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Cow<'a, str> {
+    if bytes.len() < LARGE {
+        return encoding.decode_without_bom_handling(bytes).0;
+    }
+    let letters = bytes.iter().filter(|b| **b >= 0x80).count();
+    let mut text = String::with_capacity(bytes.len() + 2 * letters + 16);
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut rest = bytes;
+    loop {
+        let (result, read, _) = decoder.decode_to_string(rest, &mut text, true);
+        rest = rest.after(read);
+        match result {
+            encoding_rs::CoderResult::InputEmpty => return text.into(),
+            encoding_rs::CoderResult::OutputFull => text.reserve(rest.len().max(64)),
+        }
+    }
 }
 
 fn lossy(bytes: &[u8]) -> Cow<'_, str> {

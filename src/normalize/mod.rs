@@ -72,11 +72,14 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
     let tree = structure::walk(raw, limits, &mut repairs);
     let mut reader = Reader::new(limits, &mut repairs, None);
     let mut pieces = reader.tree(&tree);
-    let shown = pieces.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
-    for spare in std::mem::take(&mut reader.spare) {
-        // A wrapper repeats the body as a rule; it is shown where it says something new.
-        if shown.trim().is_empty() || body::leaves_out(&shown, &spare.text) {
-            pieces.push(spare);
+    let spares = std::mem::take(&mut reader.spare);
+    if !spares.is_empty() {
+        let shown = pieces.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
+        for spare in spares {
+            // A wrapper repeats the body as a rule; it is shown where it says something new.
+            if shown.trim().is_empty() || body::leaves_out(&shown, &spare.text) {
+                pieces.push(spare);
+            }
         }
     }
     if pieces.iter().all(|p| p.text.trim().is_empty()) {

@@ -25,6 +25,10 @@ const SIGNATURE_LINES: usize = 30;
 /// Lines a quoted header may take.
 const HEADER_LINES: usize = 12;
 
+/// Lines that are looked at whatever their length, and the bytes that one more must bring.
+const LINES_FREE: usize = 20_000;
+const LINE_ROOM: usize = 32;
+
 /// A line of the text.
 pub(super) struct Line<'a> {
     pub(super) start: usize,
@@ -52,6 +56,8 @@ pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize
     // What the writer wrote stands before the mails that are attached.
     let own_end = forwards.first().map_or(text.len(), |f| f.start);
     let own = text.before(own_end).trim_end();
+    // What has so many lines, and such short ones, is a table or a log, and would take more room than the mail.
+    let own = if memchr::memchr_iter(b'\n', own.as_bytes()).count() > LINES_FREE + own.len() / LINE_ROOM { "" } else { own };
     let mut lines = lines(own, quotes);
     let notices = notice::mark(&mut lines);
     let mut found = quoted(&lines, own);
@@ -80,7 +86,7 @@ pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize
 }
 
 fn lines<'a>(text: &'a str, quotes: &[Range<usize>]) -> Vec<Line<'a>> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1);
     let mut start = 0;
     let mut marked = quotes.iter().peekable();
     for line in text.split('\n') {

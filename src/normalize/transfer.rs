@@ -213,8 +213,8 @@ fn flush(out: &mut Vec<u8>, held: &mut u32, count: &mut u32) {
 
 /// Whether the line that begins at `at` has a blank between words or a byte base64 never has.
 fn is_prose(input: &[u8], at: usize) -> bool {
-    let rest = input.after(at);
-    let line = rest.before(memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()).min(256)).trim_ascii();
+    let rest = input.after(at).before(256);
+    let line = rest.before(memchr2(b'\n', b'\r', rest).unwrap_or(rest.len())).trim_ascii();
     !line.is_empty() && line.iter().any(|b| matches!(sextet(*b), SKIP | SPACE))
         || line.starts_with(b"--")
         || line.starts_with(b"__")
