@@ -159,10 +159,10 @@ fn quotes_below(tag: &Tag<'_>) -> bool {
 }
 
 /// A blockquote of a program that quotes; people indent their own words with a bare one.
-fn is_cited(tag: &Tag) -> bool {
-    let style = attribute(tag, "style").unwrap_or_default().to_ascii_lowercase();
+fn is_cited(tag: &Tag<'_>) -> bool {
+    let style = tag.attribute("style").unwrap_or_default().to_ascii_lowercase();
     let bordered = style.contains("border") && !style.replace(' ', "").contains("border:none");
-    bordered || ["type", "cite", "class", "id"].iter().any(|name| attribute(tag, name).is_some())
+    bordered || ["type", "cite", "class", "id"].iter().any(|name| tag.attribute(name).is_some())
 }
 
 /// The marks of clients before what they quote, which ends with the mail.
