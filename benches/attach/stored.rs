@@ -1,0 +1,281 @@
+//! What attaching a mail costs beside a thousand, a hundred thousand and five million stored messages, and what it costs
+//! in a conversation of two and of a hundred thousand.
+//!
+//! The stored messages are real ones: a thousand are attached by the store, then copied by the database with other keys,
+//! so that a new table or column is copied as well. What is attached then answers stored messages at random (three in
+//! four) or begins something new.
+
+use crate::mails::mail;
+use crate::{cpu, threading};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tidegate::mail::{JournalId, MailboxId, OrganisationId, Prepared};
+use tidegate::store::Store;
+use tidegate::telemetry::Metrics;
+use uuid::Uuid;
+
+/// Messages that are attached first and copied then.
+const SEEDS: usize = 1_000;
+/// Mails of one measurement.
+const MAILS: usize = 3_000;
+/// Mails of one transaction: what the intake takes when mail is waiting.
+const BATCH: usize = 100;
+/// Messages in the long conversation.
+const LONG: u64 = 100_000;
+
+/// Which database, and how its texts differ.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    /// An id of a copy: the number of the copy in place of the time that a UUIDv7 begins with.
+    fn uuid(self, column: &str) -> String {
+        match self {
+            Kind::Sqlite => format!("unhex(printf('%012x', k)) || substr({column}, 7)"),
+            Kind::Postgres => format!("(lpad(to_hex(k), 12, '0') || substr(replace({column}::text, '-', ''), 13))::uuid"),
+        }
+    }
+
+    /// A Message-ID of a copy, scattered as real ones are.
+    fn message_id(self, column: &str) -> String {
+        match self {
+            Kind::Sqlite => format!("printf('%08x.%d.', (k * 2654435761) % 4294967296, k) || {column}"),
+            Kind::Postgres => {
+                format!("lpad(to_hex((k::bigint * 2654435761) % 4294967296), 8, '0') || '.' || k || '.' || {column}")
+            }
+        }
+    }
+
+    fn hash(self, column: &str) -> String {
+        match self {
+            Kind::Sqlite => "randomblob(32)".to_owned(),
+            Kind::Postgres => format!("sha256({column} || k::text::bytea)"),
+        }
+    }
+
+    /// The copies 1 to `copies`, as `c (k)`.
+    fn copies(self, copies: u64) -> String {
+        match self {
+            Kind::Sqlite => format!("WITH RECURSIVE c (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM c WHERE k < {copies})"),
+            Kind::Postgres => format!("WITH c (k) AS (SELECT generate_series(1, {copies}))"),
+        }
+    }
+
+    /// What a column of a copy holds.
+    fn value(self, table: &str, column: &str) -> String {
+        let quoted = format!("t.{column}");
+        match (table, column) {
+            ("conversations" | "messages", "id")
+            | (_, "conversation")
+            | ("message_mailboxes" | "attachments" | "dispositions", "message") => self.uuid(&quoted),
+            ("message_ids", "message_id") | ("messages", "message_id") => self.message_id(&quoted),
+            ("messages", "content_hash") => self.hash(&quoted),
+            ("messages" | "dispositions", "position") => format!("{quoted} + k::bigint * 4294967296").replace(
+                "k::bigint",
+                match self {
+                    Kind::Sqlite => "k",
+                    Kind::Postgres => "k::bigint",
+                },
+            ),
+            ("conversations", "base_subject") | ("participants", "address") => match self {
+                Kind::Sqlite => format!("{quoted} || printf('%d', k)"),
+                Kind::Postgres => format!("{quoted} || k"),
+            },
+            _ => quoted,
+        }
+    }
+}
+
+/// Tables whose rows are copied; what refers to others comes later.
+const TABLES: &[&str] =
+    &["conversations", "messages", "message_mailboxes", "participants", "message_ids", "attachments", "dispositions"];
+
+/// Statements that copy every row of the tables `copies` times.
+fn copying(kind: Kind, columns: &[(String, String)], copies: u64) -> Vec<String> {
+    TABLES
+        .iter()
+        .map(|table| {
+            let names: Vec<&str> = columns.iter().filter(|(t, _)| t == table).map(|(_, c)| c.as_str()).collect();
+            let values: Vec<String> = names.iter().map(|c| kind.value(table, c)).collect();
+            let (with, names, values) = (kind.copies(copies), names.join(", "), values.join(", "));
+            match kind {
+                Kind::Sqlite => format!("INSERT INTO {table} ({names}) {with} SELECT {values} FROM c CROSS JOIN {table} t"),
+                Kind::Postgres => format!("{with} INSERT INTO {table} ({names}) SELECT {values} FROM c CROSS JOIN {table} t"),
+            }
+        })
+        .collect()
+}
+
+/// Fills the database up to `messages`.
+async fn fill(kind: Kind, url: &str, messages: u64) {
+    let copies = (messages / SEEDS as u64).saturating_sub(1);
+    if copies == 0 {
+        return;
+    }
+    match kind {
+        Kind::Sqlite => {
+            let mut conn = sqlx::SqliteConnection::connect(url).await.unwrap();
+            // Thrown away when the machine fails meanwhile.
+            conn.execute("PRAGMA synchronous = OFF").await.unwrap();
+            conn.execute("PRAGMA cache_size = -1000000").await.unwrap();
+            let mut columns = Vec::new();
+            for table in TABLES {
+                for row in conn.fetch_all(AssertSqlSafe(format!("PRAGMA table_info({table})"))).await.unwrap() {
+                    columns.push(((*table).to_owned(), row.get::<String, _>("name")));
+                }
+            }
+            for statement in copying(kind, &columns, copies) {
+                conn.execute(AssertSqlSafe(statement)).await.unwrap();
+            }
+            conn.execute("ANALYZE").await.unwrap();
+            conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+            conn.close().await.unwrap();
+        }
+        Kind::Postgres => {
+            let mut conn = sqlx::PgConnection::connect(url).await.unwrap();
+            let rows = conn
+                .fetch_all(
+                    "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = 'public'",
+                )
+                .await
+                .unwrap();
+            let columns: Vec<(String, String)> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
+            // The copies refer to copies that are made in the same order.
+            conn.execute("SET session_replication_role = replica").await.unwrap();
+            for statement in copying(kind, &columns, copies) {
+                conn.execute(AssertSqlSafe(statement)).await.unwrap();
+            }
+            conn.execute("VACUUM ANALYZE").await.unwrap();
+            conn.execute("CHECKPOINT").await.unwrap();
+            conn.close().await.unwrap();
+        }
+    }
+}
+
+/// The id that a stored message has in copy `k` (0: as it was attached).
+fn stored_id(k: u64, id: &str) -> String {
+    if k == 0 { id.to_owned() } else { format!("{:08x}.{k}.{id}", (k * 2_654_435_761) % 4_294_967_296) }
+}
+
+/// A number that looks random and is the same in every run.
+fn scattered(n: u64) -> u64 {
+    let x = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 17
+}
+
+/// Three mails in four answer a stored message, one is new.
+fn arriving(organisation: OrganisationId, mailbox: MailboxId, copies: u64, n: usize) -> Prepared {
+    let mut mail = mail(organisation, mailbox, scattered(n as u64) as usize % SEEDS);
+    let k = scattered(n as u64 + 77) % (copies + 1);
+    let own = format!("arriving.{n}.{}", Uuid::now_v7().simple());
+    let references = if n % 4 == 3 { vec![] } else { vec![stored_id(k, &mail.keys.message_id), stored_id(k, &first_of(&mail))] };
+    address(&mut mail, n, own, references);
+    mail
+}
+
+/// The Message-ID that began the mail's conversation.
+fn first_of(mail: &Prepared) -> String {
+    mail.keys.references.first().unwrap_or(&mail.keys.message_id).clone()
+}
+
+fn address(mail: &mut Prepared, n: usize, own: String, references: Vec<String>) {
+    mail.locator.journal = JournalId(Uuid::from_u128(99));
+    mail.locator.position.offset = u32::try_from(n).unwrap() * 64;
+    let said = Arc::make_mut(&mut mail.mail);
+    said.content_hash = [0; 32];
+    said.content_hash[..16].copy_from_slice(Uuid::now_v7().as_bytes());
+    said.message_id = Some(own.clone());
+    said.references.clone_from(&references);
+    mail.keys.message_id = own;
+    mail.keys.references = references;
+}
+
+async fn timed(store: &Store, mails: Vec<Prepared>) -> (f64, f64) {
+    let count = mails.len() as f64;
+    let mut mails = mails.into_iter().peekable();
+    let (begun, before) = (Instant::now(), cpu());
+    while mails.peek().is_some() {
+        let batch: Vec<Prepared> = mails.by_ref().take(BATCH).collect();
+        store.attach(&batch, &threading).await.unwrap();
+    }
+    (begun.elapsed().as_secs_f64() * 1e3 / count, (cpu() - before).as_secs_f64() * 1e3 / count)
+}
+
+/// Measures one size; `url` is of an empty database.
+pub(crate) async fn measure(kind: Kind, what: &str, url: &str, messages: u64) -> f64 {
+    let (metrics, _registry) = Metrics::new();
+    let store = Store::open(url, 4, Duration::from_secs(600), metrics).await.unwrap();
+    store.migrate().await.unwrap();
+    let organisation = store.add_organisation("bench", None).await.unwrap();
+    let mailbox = store.add_mailbox(organisation, "help@desk.test").await.unwrap();
+    for from in (0..SEEDS).step_by(BATCH) {
+        // Five messages of each conversation, so that the seeds are whole conversations.
+        let batch: Vec<Prepared> = (from..from + BATCH).map(|n| mail(organisation, mailbox, n / 5 + n % 5 * 1_000)).collect();
+        store.attach(&batch, &threading).await.unwrap();
+    }
+    let begun = Instant::now();
+    fill(kind, url, messages).await;
+    let filled = begun.elapsed().as_secs_f64();
+    let copies = (messages / SEEDS as u64).saturating_sub(1);
+    // What is warm in a running gateway is warm here: a first round that is not counted.
+    let round = |from: usize| (from..from + MAILS).map(|n| arriving(organisation, mailbox, copies, n)).collect::<Vec<_>>();
+    timed(&store, round(0)).await;
+    let mut best = (f64::INFINITY, 0.0);
+    let mut all = String::new();
+    for n in 1..=3 {
+        let took = timed(&store, round(n * MAILS)).await;
+        let _ = write!(all, " {:.3}", took.0);
+        if took.0 < best.0 {
+            best = took;
+        }
+    }
+    println!(
+        "{what:<10} {messages:>9} stored: {:.3} ms each, {:.3} ms CPU each (rounds:{all}; filled in {filled:.0} s)",
+        best.0, best.1
+    );
+    store.close().await;
+    best.0
+}
+
+/// A conversation of two messages and one of a hundred thousand: what the next message costs in each.
+pub(crate) async fn long_conversation(what: &str, url: &str) {
+    let (metrics, _registry) = Metrics::new();
+    let store = Store::open(url, 4, Duration::from_secs(600), metrics).await.unwrap();
+    store.migrate().await.unwrap();
+    let organisation = store.add_organisation("bench", None).await.unwrap();
+    let mailbox = store.add_mailbox(organisation, "help@desk.test").await.unwrap();
+    let answers = |first: &str, from: usize, count: usize| -> Vec<Prepared> {
+        (from..from + count)
+            .map(|n| {
+                let mut mail = mail(organisation, mailbox, 0);
+                address(&mut mail, n, format!("long.{n}.{first}"), vec![first.to_owned()]);
+                mail
+            })
+            .collect()
+    };
+    let mut number = 0;
+    let mut short = f64::INFINITY;
+    for round in 0..3 {
+        // Many short ones: no conversation of this round grows beyond three messages.
+        let mails: Vec<Prepared> = (0..1_000).flat_map(|n| answers(&format!("short.{round}.{n}"), number + n * 3, 3)).collect();
+        number += 3_000;
+        short = short.min(timed(&store, mails).await.0);
+    }
+    let mut growing = Vec::new();
+    while (growing.len() * 10_000) < LONG as usize {
+        let took = timed(&store, answers("endless", number, 10_000)).await.0;
+        number += 10_000;
+        growing.push(took);
+    }
+    let shown: Vec<String> = growing.iter().map(|t| format!("{t:.3}")).collect();
+    println!(
+        "{what:<10} in short conversations {short:.3} ms each; in one of 100,000, by ten thousand: {} ms each",
+        shown.join(" ")
+    );
+    store.close().await;
+}
