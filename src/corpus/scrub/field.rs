@@ -66,7 +66,8 @@ pub(super) struct Place<'a> {
 /// Replaces what is in a field's value.
 pub(super) fn scrub(words: &mut Words, place: &Place<'_>, out: &mut [u8], name: &str, value: Range<usize>) {
     let name = name.to_ascii_lowercase();
-    if KEPT.contains(&name.as_str()) {
+    // Some programs write into these for whom they speak.
+    if KEPT.contains(&name.as_str()) && !place.src[value.clone()].contains(&b'@') {
         return;
     }
     if name == "content-type" || name == "content-disposition" {

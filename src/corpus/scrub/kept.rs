@@ -17,9 +17,13 @@ static KEPT: LazyLock<Kept> = LazyLock::new(|| {
         let lower = phrase.to_lowercase();
         for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
             kept.words.insert(word.chars().filter(|c| !is_mark(*c)).collect());
-            let letters: Vec<char> = word.chars().collect();
-            if let Some(first) = letters.first().filter(|c| **c >= '\u{e00}') {
-                kept.phrases.entry(*first).or_default().push(letters);
+            // `iphoneから送信` is cut where the script is another.
+            let runs_on = |c: &char| *c >= '\u{e00}';
+            for piece in word.chars().collect::<Vec<_>>().chunk_by(|a, b| runs_on(a) == runs_on(b)) {
+                match piece.first() {
+                    Some(first) if runs_on(first) => kept.phrases.entry(*first).or_default().push(piece.to_vec()),
+                    _ => drop(kept.words.insert(piece.iter().filter(|c| !is_mark(**c)).collect())),
+                }
             }
         }
     }

@@ -368,7 +368,7 @@ fn turn(words: &Words, src: &[u8], marked: &[bool], out: &mut [u8]) {
             at += digits;
             continue;
         }
-        if run < 4 || !kept::is_word(&word) {
+        if run < 3 || !kept::is_word(&word) {
             for n in at..at + run.max(usize::from(marked[at])) {
                 out[n] = words.turned(src[n]);
             }
