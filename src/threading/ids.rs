@@ -13,16 +13,43 @@ const ID_BYTES_MAX: usize = 998;
 /// Characters of an id without `@` (some providers have such): shorter ones are words.
 const BARE_ID_CHARS_MIN: usize = 12;
 
-/// A usable id, without `<>`; `None` for garbage.
+/// Providers that hand back an id without the domain they put behind it on the wire (a name below one of these): only what
+/// stands before the `@` is the key, so that either form of it is found.
+const QUALIFIED_BY_PROVIDER: &[&str] = &["amazonses.com"];
+/// Digits of a counter: so few at a host without a domain are said by many machines, and tell nothing apart.
+const COUNTER_DIGITS_MAX: usize = 6;
+
+/// A Message-ID as the key under which it is looked up.
+#[must_use]
+pub fn message_id_key(id: &str) -> &str {
+    clean(id).unwrap_or(id)
+}
+
+/// A usable id, without `<>`; `None` for garbage, and for what can't be unique (`<1@localhost>`).
 pub(super) fn clean(id: &str) -> Option<&str> {
     let id = id.trim().trim_start_matches('<').trim_end_matches('>').trim();
     if id.is_empty() || id.len() > ID_BYTES_MAX || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return None;
     }
     match id.split_once('@') {
-        Some((local, domain)) => (!local.is_empty() && !domain.is_empty()).then_some(id),
-        None => (id.chars().count() >= BARE_ID_CHARS_MIN && id.chars().any(|c| c.is_ascii_digit())).then_some(id),
+        Some((local, domain)) if local.is_empty() || domain.is_empty() || is_counter(local, domain) => None,
+        Some((local, domain)) if is_bare(local) && is_qualified_by_provider(domain) => Some(local),
+        Some(_) => Some(id),
+        None => is_bare(id).then_some(id),
     }
+}
+
+fn is_bare(id: &str) -> bool {
+    id.chars().count() >= BARE_ID_CHARS_MIN && id.chars().any(|c| c.is_ascii_digit())
+}
+
+fn is_counter(local: &str, domain: &str) -> bool {
+    local.len() <= COUNTER_DIGITS_MAX && local.bytes().all(|b| b.is_ascii_digit()) && !domain.contains('.')
+}
+
+fn is_qualified_by_provider(domain: &str) -> bool {
+    let domain = domain.to_ascii_lowercase();
+    QUALIFIED_BY_PROVIDER.iter().any(|known| domain.strip_suffix(known).is_some_and(|region| region.ends_with('.')))
 }
 
 /// The mail's own id, or one made from what does not change between two deliveries of it.
@@ -97,6 +124,22 @@ mod tests {
         assert_eq!(references(&m, "", 50), ["0102018f3c5a-0000@x"]);
         assert_eq!(clean("0102018f3c5a-4b1e-0000"), Some("0102018f3c5a-4b1e-0000"));
         assert_eq!(clean(&format!("{}@x", "a".repeat(998))), None);
+    }
+
+    #[test]
+    fn an_id_is_one_with_and_without_the_domain_of_its_provider() {
+        assert_eq!(clean("<0102019b4c-77aa-000000@eu-west-1.amazonses.com>"), Some("0102019b4c-77aa-000000"));
+        assert_eq!(message_id_key("0102019b4c-77aa-000000"), "0102019b4c-77aa-000000");
+        assert_eq!(clean("0102019b4c-77aa-000000@amazonses.com.evil.test"), Some("0102019b4c-77aa-000000@amazonses.com.evil.test"));
+        assert_eq!(clean("short@eu-west-1.amazonses.com"), Some("short@eu-west-1.amazonses.com"));
+    }
+
+    #[test]
+    fn what_every_machine_counts_is_no_key() {
+        assert_eq!(clean("1@localhost"), None);
+        assert_eq!(clean("4711@shop"), None);
+        assert_eq!(clean("20260112091500.4711@shop"), Some("20260112091500.4711@shop"));
+        assert_eq!(clean("1@shop.test"), Some("1@shop.test"));
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod subject;
 mod token;
 mod trackers;
 
+pub use ids::message_id_key;
 pub use keys::keys;
 pub use own::{LOOP_FIELD, subject_tag_id, text_print};
 pub use partition::Partition;

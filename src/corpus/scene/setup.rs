@@ -4,7 +4,7 @@
 use crate::corpus::Desk;
 use crate::directory::{Directory, Mailbox};
 use crate::mail::{ConversationId, IdStanding, KnownId, MailboxId, OrganisationId, ThreadIndex};
-use crate::threading::{Partition, TokenClaim, TokenKeys};
+use crate::threading::{Partition, TokenClaim, TokenKeys, message_id_key};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -203,7 +203,7 @@ impl Setup {
             for sent in sent() {
                 know(self.message_id(sent), IdStanding::Outbound);
                 if let Some(wire) = &sent.wire_id {
-                    know(wire.clone(), IdStanding::Outbound);
+                    know(message_id_key(wire).to_owned(), IdStanding::Outbound);
                 }
             }
             let subject =

@@ -7,7 +7,7 @@ use crate::directory::Directory;
 use crate::limits::Limits;
 use crate::mail::{ConversationId, OrganisationId, Person};
 use crate::store::{Outbound, now_us};
-use crate::threading::{LOOP_FIELD, TokenClaim, TokenKeys, TokenUse, subject_tag_id, text_print};
+use crate::threading::{LOOP_FIELD, TokenClaim, TokenKeys, TokenUse, message_id_key, subject_tag_id, text_print};
 use crate::web::SharedApp;
 use crate::web::problem::Problem;
 use axum::Json;
@@ -68,10 +68,13 @@ pub(super) async fn register(State(app): State<SharedApp>, AskedJson(sending): A
             signed.unwrap_or_else(|| format!("{}@{domain}", unique.simple()))
         }
     };
+    // Answers may name it by its key alone.
+    let mut message_ids = vec![message_id.clone()];
+    message_ids.extend(Some(message_id_key(&message_id)).filter(|key| *key != message_id).map(str::to_owned));
     let sent = Outbound {
         organisation,
         conversation: known,
-        message_ids: vec![message_id.clone()],
+        message_ids,
         subject: sending.subject,
         marks: marks(sending.subject_tag.as_deref(), sending.text.as_deref(), &app.limits)?,
         addressees: recipients.iter().map(|a| Person { name: String::new(), address: a.clone() }).collect(),
@@ -79,7 +82,8 @@ pub(super) async fn register(State(app): State<SharedApp>, AskedJson(sending): A
     };
     let conversation = app.state.store.register_outbound(&sent).await?.conversation;
     let mut references = app.state.store.newest_message_ids(conversation, REFERENCES_MAX).await?;
-    references.retain(|id| *id != message_id);
+    // A key without a domain is no Message-ID (RFC 5322 section 3.6.4).
+    references.retain(|id| *id != message_id && id.contains('@'));
     references.reverse();
     let reply_to = |addressee: &str| reply_address(&directory, tokens, &domains, &claim(organisation, conversation, addressee));
     let each: Vec<Value> = recipients.iter().map(|a| json!({ "address": a, "reply_to": reply_to(a) })).collect();
