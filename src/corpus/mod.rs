@@ -18,6 +18,7 @@ mod desk;
 pub mod generate;
 pub mod kpi;
 pub mod mangle;
+pub mod proof;
 mod sample;
 mod scene;
 mod scrub;

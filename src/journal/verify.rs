@@ -114,9 +114,16 @@ impl Reader {
     }
 }
 
-/// Reads arbitrary bytes as a segment: once as they are, once without regard to checksums (which a
-/// fuzzer can't forge). Never panics, never takes more memory than the bytes themselves.
+/// Reads arbitrary bytes as a segment, and as the records behind an empty header.
+///
+/// Once as they are, once without regard to checksums (which a fuzzer can't forge). Never panics, never takes more
+/// memory than the bytes themselves.
 pub fn fuzz_reader(data: &[u8]) {
+    segment_is_read(data);
+    segment_is_read(&[&[0; SEGMENT_HEADER_BYTES as usize][..], data].concat());
+}
+
+fn segment_is_read(data: &[u8]) {
     use super::disk::MemoryFile;
     use super::record::{Link, Seed, SegmentHeader};
     let header = SegmentHeader::decode(data);

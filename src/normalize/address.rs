@@ -267,7 +267,7 @@ fn finish(
         if comment.contains('@') && !comment.contains(' ') {
             push(people, Person { name: name(words, hint, place, repairs), address: clean(&comment) });
         } else {
-            push(people, Person { name: comment, address: words.replace('\u{1}', "") });
+            push(people, Person { name: comment, address: clean(words).replace('"', "") });
         }
         return;
     }
@@ -355,7 +355,10 @@ fn name(words: &str, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) ->
     let without = words.replace('\u{1}', " ");
     let decoded =
         if without.contains("=?") { encoded_word::decode(without.trim().as_bytes(), hint, place, repairs) } else { without };
-    let joined = decoded.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Control characters have no look; in a name they are rubbish of a relay or a trick.
+    let is_gap = |c: char| c.is_whitespace() || c.is_control();
+    let decoded = if decoded.contains('\u{feff}') { decoded.replace('\u{feff}', "") } else { decoded };
+    let joined = decoded.split(is_gap).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
     let mut shown = joined.trim();
     // Quotes that were inside the encoded-word, or typed twice.
     while let Some(inner) = shown
@@ -404,7 +407,7 @@ fn clean(raw: &str) -> String {
         Some(inner) if !inner.contains("\"@") => inner.trim_end_matches('"'),
         _ => address,
     };
-    address.chars().filter(|c| !c.is_control() && !invisible(*c)).collect()
+    address.trim().chars().filter(|c| !c.is_control() && !invisible(*c)).collect()
 }
 
 /// Signs without width or that turn the direction: copied along from web pages.

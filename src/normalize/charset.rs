@@ -281,6 +281,8 @@ fn challenge(bytes: &[u8], claim: &'static Encoding) -> Option<Choice> {
     let (rival, won) = std::iter::once(guess)
         .chain(confused_with(claim).iter().copied())
         .filter(|e| *e != claim && !(claim == KOI8_R && *e == KOI8_U))
+        // East Asian mail says Latin 1 when it is wrong: the name of another alphabet is there on purpose.
+        .filter(|e| e.is_single_byte() || !claim.is_single_byte() || claim == WINDOWS_1252)
         .map(of)
         .reduce(|best, other| if other.1 > best.1 + if best.0 == guess { GUESS_BONUS } else { 0 } { other } else { best })?;
     let needed = claimed + if rival == guess { margin } else { margin + GUESS_BONUS };
@@ -499,6 +501,15 @@ mod tests {
             ("Réponse à votre devis".into(), Some(repair::CHARSET_MISLABELLED))
         );
         assert_eq!(read("abc\u{442}\u{435}\u{43a}\u{441}\u{442}".as_bytes().before(12), "utf-8").0, "abcтекс\u{fffd}");
+    }
+
+    #[test]
+    fn another_alphabet_is_not_taken_for_ideographs() {
+        let meant = "żółw żółw źródło żółw żółw żółw żółw żółw";
+        for label in ["windows-1250", "iso-8859-2"] {
+            let bytes = Encoding::for_label(label.as_bytes()).unwrap().encode(meant).0.into_owned();
+            assert_eq!(read(&bytes, label).0, meant);
+        }
     }
 
     #[test]

@@ -414,6 +414,10 @@ pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
             }
         }
     }
+    // Blanks may have stood behind a NUL.
+    if out.trim_ascii().len() < out.len() {
+        out = out.trim_ascii().to_vec();
+    }
     Cow::Owned(out)
 }
 

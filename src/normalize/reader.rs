@@ -281,14 +281,14 @@ impl<'r> Reader<'r> {
             self.repairs.note(repair::TEXT_NUL, place, "NUL bytes were dropped", 0.9);
         }
         if !decoded.tail.is_empty() {
-            let tail = charset::decode(decoded.tail, None, None).text;
+            let (tail, _) = body::plain_lines(charset::decode(decoded.tail, None, None).text);
             if is_html {
                 text.push_str("\n<pre>");
                 text.push_str(&tail.replace('&', "&amp;").replace('<', "&lt;"));
                 text.push_str("</pre>");
             } else {
                 text.push_str("\n\n");
-                text.push_str(&body::plain_lines(tail).0);
+                text.push_str(&tail);
             }
         }
         if is_html {

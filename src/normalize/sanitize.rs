@@ -1,22 +1,21 @@
 //! Html that is safe to show: an allow-list of elements and attributes, nothing loaded from elsewhere.
 //!
 //! # Failure
-//! None. Html that is nested deeper or has more tags than a person writes comes back as its text
-//! in a `pre`, because a tree of it costs more than linear time.
+//! None. Html of which a tree would cost more than linear time ([`tree_cost`]) comes back as its text in a `pre`.
 //!
 //! # Trust
 //! None in the input. The output has no script, style, form or frame, and refers to nothing that
 //! is loaded without a click: images only by `cid:` (the mail's own parts) or `data:`.
 
+use super::tree_cost;
 use ammonia::{Builder, UrlRelative};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-/// Open elements at one place, by a count of tags that does not know about tags left open by habit.
-const DEPTH_MAX: usize = 500;
-/// Tags of one document.
-const TAGS_MAX: usize = 200_000;
+/// Bytes of safe html for each byte that came, and besides: more is a tree that grew beyond its estimate.
+const GROWTH_FACTOR: usize = 16;
+const GROWTH_BYTES: usize = 4096;
 
 /// Elements that may stay.
 pub const ELEMENTS: &[&str] = &[
@@ -125,6 +124,11 @@ static BUILDER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
+/// Whether an attribute may stay on an element.
+pub(super) fn is_allowed_attribute(element: &str, attribute: &str) -> bool {
+    GENERIC_ATTRIBUTES.contains(&attribute) || ATTRIBUTES.iter().any(|(of, names)| *of == element && names.contains(&attribute))
+}
+
 fn has_scheme(value: &str, scheme: &str) -> bool {
     value.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme))
 }
@@ -143,38 +147,14 @@ fn is_link(value: &str) -> bool {
 /// Makes html safe to show.
 #[must_use]
 pub fn sanitize(html: &str) -> String {
-    if is_bearable(html) {
-        return BUILDER.clean(html).to_string();
+    if tree_cost::is_bearable(html) {
+        let safe = BUILDER.clean(html).to_string();
+        if safe.len() <= GROWTH_FACTOR * html.len() + GROWTH_BYTES {
+            return safe;
+        }
     }
     let text = super::html::to_text(html).text;
     format!("<pre>{}</pre>", ammonia::clean_text(&text))
-}
-
-/// Counts tags without a tree: cheap and linear.
-fn is_bearable(html: &str) -> bool {
-    let bytes = html.as_bytes();
-    let (mut depth, mut tags) = (0usize, 0usize);
-    for at in memchr::memchr_iter(b'<', bytes) {
-        match bytes.get(at + 1) {
-            Some(b'/') => depth = depth.saturating_sub(1),
-            Some(c) if c.is_ascii_alphabetic() => {
-                tags += 1;
-                let name = bytes.get(at + 1..).unwrap_or_default();
-                let end = name.iter().take(12).position(|b| !b.is_ascii_alphanumeric()).unwrap_or(0);
-                let name = name.get(..end).unwrap_or_default().to_ascii_lowercase();
-                let is_void = matches!(
-                    name.as_slice(),
-                    b"br" | b"img" | b"hr" | b"meta" | b"link" | b"input" | b"col" | b"wbr" | b"li" | b"p" | b"td" | b"tr"
-                );
-                depth += usize::from(!is_void);
-            }
-            _ => {}
-        }
-        if depth > DEPTH_MAX || tags > TAGS_MAX {
-            return false;
-        }
-    }
-    true
 }
 
 #[cfg(test)]

@@ -248,7 +248,15 @@ impl<'a> Walk<'a, '_> {
         if let Some(b) = declared
             && self.occurs(part.body_start, &b, false)
         {
-            return Some(b);
+            // The boundary of the multipart around it: its own is what its parts begin with, if that is another.
+            let own = if self.is_open(&b) { self.guess(part.body_start) } else { None };
+            return match own.filter(|own| !self.is_open(own)) {
+                Some(own) => {
+                    self.repairs.note(repair::BOUNDARY_GUESSED, place, "the boundary is that of the multipart around it", 0.8);
+                    Some(own)
+                }
+                None => Some(b),
+            };
         }
         match self.guess(part.body_start) {
             Some(b) => {
@@ -262,6 +270,10 @@ impl<'a> Walk<'a, '_> {
                 None
             }
         }
+    }
+
+    fn is_open(&self, boundary: &[u8]) -> bool {
+        self.frames.iter().any(|f| f.boundary == boundary)
     }
 
     fn deep_enough(&mut self, place: &str) -> bool {
@@ -497,6 +509,14 @@ mod tests {
         }
         assert_eq!(bodies("Subject: x\n\n--real\nContent-Type: text/plain\n\none\n--real--\n"), ["one"]);
         assert_eq!(bodies("Content-Type: multipart/mixed; boundary=b\n\nonly words"), ["only words"]);
+    }
+
+    #[test]
+    fn a_multipart_that_names_the_boundary_around_it_has_its_own() {
+        let raw = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=b\n\n--own\nContent-Type: text/plain\n\none\n--own--\n--b\nContent-Type: text/plain\n\ntwo\n--b--\n";
+        assert_eq!(bodies(raw), ["one", "two"]);
+        let same = raw.replace("own", "b");
+        assert_eq!(bodies(&same), ["one", "two"]);
     }
 
     #[test]

@@ -222,14 +222,13 @@ fn is_prose(input: &[u8], at: usize) -> bool {
 
 /// Which share of the first paragraph of `input` can't be base64: 0.0 (all of it can) to 1.0.
 pub(super) fn not_base64(input: &[u8]) -> f32 {
-    let sample = input.trim_ascii().before(4096);
+    let sample = input.trim_ascii().before(8192);
     let blank_line = [&b"\n\n"[..], b"\r\n\r\n"].iter().filter_map(|b| memchr::memmem::find(sample, b)).min();
     let sample = sample.before(blank_line.unwrap_or(sample.len()));
-    if sample.is_empty() {
-        return 0.0;
-    }
-    let strange = sample.iter().filter(|b| matches!(**b, b' ' | b'\t') || sextet(**b) == SKIP).count();
-    strange as f32 / sample.len() as f32
+    // Line ends count for nothing, so that LF and CRLF read the same.
+    let letters = || sample.iter().filter(|b| !matches!(b, b'\r' | b'\n')).take(4096);
+    let strange = letters().filter(|b| matches!(**b, b' ' | b'\t') || sextet(**b) == SKIP).count();
+    strange as f32 / letters().count().max(1) as f32
 }
 
 fn hex(byte: u8) -> Option<u8> {
@@ -303,9 +302,12 @@ pub(super) fn quoted_printable(input: &[u8]) -> Decoded<'_> {
         let blanks = after.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         let line_end = after.after(blanks);
         rest = match line_end {
-            [b'\r', b'\r', b'\n', ..] => line_end.after(3),
-            [b'\r', b'\n', ..] => line_end.after(2),
-            [b'\r' | b'\n', ..] => line_end.after(1),
+            // CRCRLF is one line end: some relay has added a CR to each line.
+            [b'\r', ..] => {
+                let behind = line_end.after(line_end.iter().take_while(|b| **b == b'\r').count());
+                behind.strip_prefix(b"\n").unwrap_or(behind)
+            }
+            [b'\n', ..] => line_end.after(1),
             [] => b"",
             _ => match cut_escape(after) {
                 // A relay wrapped a long line within an escape.
@@ -406,6 +408,7 @@ mod tests {
     fn quoted_printable_takes_a_stray_equals_sign_literally() {
         assert_eq!(text(&quoted_printable(b"a=3Db=3db = c= \r\nd=")), "a=b=b = cd");
         assert_eq!(quoted_printable(b"1=Z").flaws, 1);
+        assert_eq!(text(&quoted_printable(b"a=\r\r\nb=\rc=\n\nd")), "abc\nd");
     }
 
     #[test]

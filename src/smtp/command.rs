@@ -266,7 +266,9 @@ fn path<'a>(argument: &'a [u8], word: &[u8], usage: &'static str, odd: &mut Oddi
     if !is_address(inside) {
         odd.push(Tolerated::OddAddress);
     }
-    Ok((text(inside, odd), rest))
+    let address = text(inside, odd);
+    // Latin 1 grows when it becomes UTF-8, and this is what is kept.
+    if address.len() > ADDRESS_BYTES_MAX { Err(Fault::AddressTooLong) } else { Ok((address, rest)) }
 }
 
 /// What is between `<` and `>` (or stands there without them), and what follows.
@@ -498,6 +500,8 @@ mod tests {
         assert!(matches!(read("RCPT u@e.test\r\n").0, Err(Fault::Usage(_))));
         let long = format!("RCPT TO:<{}@e.test>\r\n", "x".repeat(ADDRESS_BYTES_MAX));
         assert_eq!(read(&long).0, Err(Fault::AddressTooLong));
+        let latin = [b"RCPT TO:<".as_slice(), &[0xe4; ADDRESS_BYTES_MAX - 10], b"@e.test>\r\n"].concat();
+        assert_eq!(parse(&latin, &mut Vec::new()), Err(Fault::AddressTooLong));
         assert!(matches!(read("RCPT TO:\r\n").0, Err(Fault::Usage(_))));
     }
 

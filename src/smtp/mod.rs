@@ -30,7 +30,7 @@ pub mod tls;
 mod wire;
 pub mod xclient;
 
-pub use rehearsal::fuzz_session;
+pub use rehearsal::{fuzz_command, fuzz_session};
 pub use spool::Spool;
 pub use tls::server_config;
 

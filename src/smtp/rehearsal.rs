@@ -188,6 +188,39 @@ pub fn fuzz_session(data: &[u8]) {
     }
 }
 
+/// For the fuzzer: one command line. What is read in it is read again from its clean form, and is never
+/// more than the line.
+///
+/// # Panics
+/// When it is not: that is the fault looked for.
+pub fn fuzz_command(data: &[u8]) {
+    use super::command::{Command, parse};
+    // What is behind the end of the line is another line.
+    let data = data.split_inclusive(|b| *b == b'\n').next().unwrap_or_default();
+    let (mut odd, mut again) = (Vec::new(), Vec::new());
+    let read = parse(data, &mut odd);
+    assert_eq!(read, parse(data, &mut again), "a command reads the same twice");
+    assert_eq!(odd, again, "the same is odd about it twice");
+    assert!(odd.len() <= data.len() + 1, "{} oddities in {} bytes", odd.len(), data.len());
+    let (verb, path) = match read {
+        Ok(Command::Mail { path, .. }) => ("MAIL FROM", path),
+        Ok(Command::Rcpt { path }) => ("RCPT TO", path),
+        _ => return,
+    };
+    assert!(path.len() <= data.len() * 3, "{path:?} from {} bytes", data.len());
+    assert!(!path.contains(['\r', '\n', '\0']), "{path:?} is not one line");
+    let clean =
+        !path.contains(['<', '>', '"', '\\', ' ', '\t', ':']) && !path.starts_with('@') && !path.contains(char::is_whitespace);
+    if clean {
+        let line = format!("{verb}:<{path}>\r\n");
+        let said = match parse(line.as_bytes(), &mut Vec::new()) {
+            Ok(Command::Mail { path, .. } | Command::Rcpt { path }) => path,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(said, path, "{line:?} is read otherwise than it is written");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,7 @@ mod keys;
 mod own;
 mod partition;
 mod prefixes;
+pub mod proof;
 mod rules;
 mod subject;
 mod token;
