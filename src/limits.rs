@@ -58,6 +58,10 @@ pub const FLOOD_SENDER_MAX: u32 = 2_000;
 pub const FLOOD_AUTOMATIC_MAX: u32 = 500;
 /// The same for mails of the product that come back to one mailbox.
 pub const FLOOD_OWN_MAX: u32 = 100;
+/// The same for mails to reply addresses whose signature is wrong, of one sender or about one conversation.
+///
+/// Who answers from a second address makes a few; who guesses 128 bits has to make more than anybody can send.
+pub const TOKEN_FAILURES_MAX: u32 = 30;
 /// How long a mail counts in a brake.
 pub const FLOOD_WINDOW: Duration = Duration::from_secs(3_600);
 /// Items of one group in the quarantine: what one transaction releases or discards. More begin another group.

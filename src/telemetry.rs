@@ -98,7 +98,7 @@ metrics! {
     classify_mails: Family<Label, Counter>, "classify_mails";
     /// Decisions where a mail belongs, by rule
     threading_decisions: Family<Label, Counter>, "threading_decisions";
-    /// Mails held by a rule, by reason: `foreign-evidence`, `forged-participant` and `loop` are alarms
+    /// Mails held by a rule, by reason: `foreign-evidence`, `forged-participant`, `loop` and `invalid-tokens` are alarms
     threading_holds: Family<Label, Counter>, "threading_holds";
     /// Time of a named query
     store_query: HistogramFamily = HistogramFamily::new_with_constructor(seconds), "store_query", Unit::Seconds;

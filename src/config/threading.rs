@@ -25,6 +25,8 @@ pub struct ThreadingConfig {
     pub flood_sender_max: u32,
     pub flood_automatic_max: u32,
     pub flood_own_max: u32,
+    /// 0: signatures may be guessed for ever.
+    pub flood_token_failures_max: u32,
     /// Senders and `@domains` that no brake counts.
     pub flood_unbraked: Vec<String>,
     pub rules: RulesConfig,
@@ -116,6 +118,7 @@ impl Default for ThreadingConfig {
             flood_sender_max: limits::FLOOD_SENDER_MAX,
             flood_automatic_max: limits::FLOOD_AUTOMATIC_MAX,
             flood_own_max: limits::FLOOD_OWN_MAX,
+            flood_token_failures_max: limits::TOKEN_FAILURES_MAX,
             flood_unbraked: Vec::new(),
             rules: RulesConfig::default(),
         }
@@ -193,6 +196,7 @@ impl ThreadingConfig {
                 sender_max: self.flood_sender_max,
                 automatic_max: self.flood_automatic_max,
                 own_max: self.flood_own_max,
+                token_failures_max: self.flood_token_failures_max,
                 window_us: i64::try_from(self.flood_window_s).unwrap_or(i64::MAX).saturating_mul(1_000_000),
             },
             unbraked: lower(&self.flood_unbraked),

@@ -14,7 +14,7 @@ use super::QuarantineId;
 pub struct Brake {
     /// Of bounded length; says nothing about people.
     pub key: String,
-    /// `sender`, `automatic` or `own`.
+    /// `token`, `sender`, `automatic` or `own`.
     pub what: &'static str,
     /// Mails of a window that pass.
     pub max: u32,

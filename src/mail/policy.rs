@@ -79,6 +79,8 @@ pub struct BrakeLimits {
     pub automatic_max: u32,
     /// Of the product's own mails that come back to one mailbox.
     pub own_max: u32,
+    /// To reply addresses whose signatures are wrong, of one sender or about one conversation.
+    pub token_failures_max: u32,
     /// Microseconds.
     pub window_us: i64,
 }
@@ -89,6 +91,7 @@ impl Default for BrakeLimits {
             sender_max: limits::FLOOD_SENDER_MAX,
             automatic_max: limits::FLOOD_AUTOMATIC_MAX,
             own_max: limits::FLOOD_OWN_MAX,
+            token_failures_max: limits::TOKEN_FAILURES_MAX,
             window_us: i64::try_from(limits::FLOOD_WINDOW.as_micros()).unwrap_or(i64::MAX),
         }
     }

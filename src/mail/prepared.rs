@@ -58,11 +58,13 @@ pub enum ReasonCode {
     ForgedParticipant,
     /// A loop or a flood was braked.
     Loop,
+    /// Signatures of reply addresses were guessed, or seem to be.
+    InvalidTokens,
 }
 
 impl ReasonCode {
     /// All of them.
-    pub const ALL: [ReasonCode; 7] = [
+    pub const ALL: [ReasonCode; 8] = [
         Self::ReaderPanicked,
         Self::ReaderTimedOut,
         Self::ReaderCrashed,
@@ -70,6 +72,7 @@ impl ReasonCode {
         Self::ForeignEvidence,
         Self::ForgedParticipant,
         Self::Loop,
+        Self::InvalidTokens,
     ];
 
     /// The stable word for it, as stored and shown.
@@ -83,6 +86,7 @@ impl ReasonCode {
             Self::ForeignEvidence => "foreign-evidence",
             Self::ForgedParticipant => "forged-participant",
             Self::Loop => "loop",
+            Self::InvalidTokens => "invalid-tokens",
         }
     }
 
@@ -107,6 +111,9 @@ impl ReasonCode {
             Self::ForeignEvidence => "The mail shows a reply token of another organisation.",
             Self::ForgedParticipant => "The sender claims to be a participant, but authentication failed.",
             Self::Loop => "Part of a loop or a flood. Release or discard the group.",
+            Self::InvalidTokens => {
+                "Many mails went to reply addresses with a wrong signature: somebody guesses, or one was passed on. Release or discard the group."
+            }
         }
     }
 }

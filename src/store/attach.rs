@@ -239,17 +239,18 @@ fn brake(mail: &Prepared, known: &mut Known) -> Option<(QuarantineId, Quarantine
         {
             let item = QuarantineId(Uuid::now_v7());
             state.hold(item);
-            let minutes = brake.window_us / 60_000_000;
-            let detail = match brake.what {
-                "own" => {
-                    format!("the product's own mails come back: {} of at most {} in {minutes} minutes", braked.count, brake.max)
-                }
-                "automatic" => {
-                    format!("mails of one program to one mailbox: {} of at most {} in {minutes} minutes", braked.count, brake.max)
-                }
-                _ => format!("mails of one sender: {} of at most {} in {minutes} minutes", braked.count, brake.max),
+            let (code, mails) = match brake.what {
+                "token" => (ReasonCode::InvalidTokens, "mails to reply addresses whose signature is wrong"),
+                "own" => (ReasonCode::Loop, "the product's own mails come back"),
+                "automatic" => (ReasonCode::Loop, "mails of one program to one mailbox"),
+                _ => (ReasonCode::Loop, "mails of one sender"),
             };
-            first = Some((item, braked.group.unwrap_or(item), QuarantineReason { code: ReasonCode::Loop, detail }));
+            let window = match brake.window_us / 1_000_000 {
+                seconds if seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+                seconds => format!("{seconds} seconds"),
+            };
+            let detail = format!("{mails}: {} of at most {} in {window}", braked.count, brake.max);
+            first = Some((item, braked.group.unwrap_or(item), QuarantineReason { code, detail }));
         }
     }
     first

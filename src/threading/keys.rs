@@ -60,7 +60,7 @@ pub fn keys(
         references: &references,
         bounced: class.bounce.as_ref().map(|b| b.recipients.as_slice()).unwrap_or_default(),
     };
-    let (found, foreign_token) = search.find();
+    let Found { ours: found, foreign: foreign_token, failed } = search.find();
     let own_mail = own::is_marked(mail, organisation, tokens, &search.addressees());
     let threading = &limits.threading;
     let auth = auth::sender_auth(mail, &threading.authserv_ids);
@@ -78,7 +78,12 @@ pub fn keys(
         bounced_id: class.bounce.as_ref().and_then(|b| b.original_message_id.as_deref()).and_then(ids::clean).map(str::to_owned),
         class: class.class,
         received_at_us: envelope.received_at_us,
-        brakes: brakes(&Seen { sender: &sender, class: class.class, own_mail }, envelope, organisation, threading),
+        brakes: brakes(
+            &Seen { sender: &sender, class: class.class, own_mail, failed: &failed },
+            envelope,
+            organisation,
+            threading,
+        ),
         policy: policy(envelope, organisation, directory, limits),
         quotes: mail.folds.iter().any(|f| f.kind == FoldKind::Quote),
         tokens: found,
@@ -181,14 +186,22 @@ struct Tokens<'a> {
     bounced: &'a [BouncedRecipient],
 }
 
+/// What became of the search.
+struct Found {
+    /// Valid ones of this organisation, strongest place first, each conversation once.
+    ours: Vec<TokenEvidence>,
+    /// A valid one of another organisation was shown at an address of ours.
+    foreign: bool,
+    /// Conversations for which a reply address with a wrong signature was shown.
+    failed: Vec<ConversationId>,
+}
+
 impl Tokens<'_> {
-    /// Ours, strongest place first, each conversation once; and whether a valid one of another
-    /// organisation was shown at an address of ours.
-    fn find(&self) -> (Vec<TokenEvidence>, bool) {
+    fn find(&self) -> Found {
         let shown = if self.keys.is_empty() { Vec::new() } else { self.shown() };
         let addressees = self.addressees();
         let mut ours: Vec<TokenEvidence> = Vec::new();
-        let mut foreign = false;
+        let (mut foreign, mut failed) = (false, Vec::new());
         for (place, token) in shown {
             let purpose = match place {
                 TokenPlace::MessageId => TokenUse::MessageId,
@@ -203,9 +216,11 @@ impl Tokens<'_> {
             } else if purpose == TokenUse::ReplyAddress && !foreign {
                 // A mail to two desks quotes the ids of both: only an address made for one and used at the other is odd.
                 foreign = self.others().into_iter().any(|o| self.verify(token, purpose, o, &addressees).is_some());
+                let claimed = self.keys.claimed(token).filter(|c| !foreign && !failed.contains(c));
+                failed.extend(claimed);
             }
         }
-        (ours, foreign)
+        Found { ours, foreign, failed }
     }
 
     fn verify(

@@ -13,6 +13,10 @@
 //! # Trust
 //! A token says where a mail belongs. That its bearer may speak there follows only when he is the
 //! one it was given to. The check takes the same time whatever is wrong with a MAC.
+//!
+//! A reply address with a wrong MAC is taken at RCPT TO like any other of its mailbox: whom a token was given to is
+//! known only with the header, and refusing would lose the mail of who answers from a second address. Such mails are
+//! counted (`brakes`), and held when there are many.
 
 use crate::mail::{ConversationId, OrganisationId};
 use data_encoding::BASE32_NOPAD;
@@ -135,6 +139,16 @@ impl TokenKeys {
         self.sign(TokenUse::Loop, &TokenClaim { addressee: "", ..*claim })
     }
 
+    /// The conversation that a token names, if it is one that could verify here: its form, a key and an epoch of ours. Its
+    /// signature is not looked at, so this is what its bearer says and no more.
+    #[must_use]
+    pub fn claimed(&self, token: &str) -> Option<ConversationId> {
+        let bytes = decode(token)?;
+        let epoch = u16::from_be_bytes([bytes[1], bytes[2]]);
+        let checked = bytes[0] >> 4 == VERSION && epoch >= self.epoch_min && self.keys.iter().any(|k| k.id == bytes[0] & 0xf);
+        checked.then(|| Uuid::from_slice(&bytes[3..BYTES - MAC_BYTES]).ok().map(ConversationId)).flatten()
+    }
+
     /// Checks a token against the addresses it may have been given to (lower case; `""` for a token
     /// bound to nobody). Gives the conversation and the place in `addressees` of the one that fits.
     #[must_use]
@@ -241,6 +255,17 @@ mod tests {
         for written in [address.clone(), address.to_uppercase(), format!("SRS0=x7=ab=desk.test={address}")] {
             assert_eq!(check(&keys(), &written, ORG, &["bob@b.test", "Ann@A.test"]), Some((CONVERSATION, 1)), "{written}");
         }
+    }
+
+    #[test]
+    fn what_a_token_claims_is_told_for_our_own_keys_and_epochs_only() {
+        let token = keys().sign(TokenUse::ReplyAddress, &claim("")).unwrap();
+        let forged = format!("{}aaaaaaaa", &token[..token.len() - 8]);
+        assert_eq!(keys().verify(&forged, TokenUse::ReplyAddress, ORG, [""]), None);
+        assert_eq!(keys().claimed(&forged), Some(CONVERSATION));
+        assert_eq!(keys().since_epoch(4).claimed(&forged), None, "that one is over");
+        assert_eq!(TokenKeys::default().claimed(&forged), None, "nothing verifies, so nothing is guessed");
+        assert_eq!(keys().claimed(&"b".repeat(TOKEN_LETTERS)), None, "another system's");
     }
 
     #[test]

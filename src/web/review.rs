@@ -205,6 +205,7 @@ pub(super) const fn reason_name(code: ReasonCode) -> &'static str {
         ReasonCode::ForeignEvidence => "Another organisation's token",
         ReasonCode::ForgedParticipant => "Sender may be forged",
         ReasonCode::Loop => "Loop or flood",
+        ReasonCode::InvalidTokens => "Invalid reply addresses",
     }
 }
 

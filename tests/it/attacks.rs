@@ -4,7 +4,7 @@
 //! |---|---|
 //! | ticket numbers | numbers in subjects are counted up to land in the tickets of others |
 //! | in-reply-to | a Message-ID seen on a list or in a forwarded mail is answered |
-//! | short macs | signatures are guessed |
+//! | short macs | signatures are guessed, by many mails of one or about one |
 //! | token leaks | a reply address that was passed on with a mail is used by whoever got it |
 //! | another tenant | a token or a marker of one organisation is shown to another |
 //! | agent spoofed | a mail says it is from an agent |
@@ -17,7 +17,7 @@
 //! And: somebody claims to be a participant while his mail fails DMARC.
 
 use crate::desk::{DESK, Desk, ORG, OTHER, OTHER_DESK, mail, person};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use tidegate::limits::Limits;
 use tidegate::mail::{
     BrakeState, ConversationFacts, ConversationId, Header, HoldReason, IdStanding, KnownId, May, NormalizedMail, Rule, Where,
@@ -212,6 +212,71 @@ fn row_short_macs_a_signature_has_128_bits_and_no_part_of_it_is_enough() {
             assert_ne!((there, decision.rule), (ann, Rule::Token), "{address}");
         }
     }
+}
+
+/// Takes mails one by one; says how many pass the brakes on reply addresses with wrong signatures.
+fn pass(desk: &Desk, mails: impl Iterator<Item = (NormalizedMail, String)>) -> usize {
+    let mut states: HashMap<String, BrakeState> = HashMap::new();
+    let mut passed = 0;
+    for (n, (mail, rcpt)) in mails.enumerate() {
+        let keys = desk.keys(&mail, &rcpt);
+        assert!(keys.tokens.is_empty(), "a guess was right: {rcpt}");
+        let mut braked = false;
+        for brake in keys.brakes.iter().filter(|b| b.what == "token") {
+            braked |= states.entry(brake.key.clone()).or_default().count(brake, n as i64).is_some();
+        }
+        passed += usize::from(!braked);
+    }
+    passed
+}
+
+/// A reply address that names this conversation, with the signature of guess number `n`.
+fn guessed(desk: &Desk, conversation: ConversationId, n: u32) -> String {
+    let right = desk.reply_address(ORG, conversation, "ann@a.test");
+    // The first 31 letters hold all that is signed.
+    let (head, _) = right.split_at("reply+".len() + 31);
+    let guess: String = (0..25).map(|at| char::from(b'a' + (n >> (at % 5 * 4) & 15) as u8)).collect();
+    format!("{head}{guess}@desk.test")
+}
+
+#[test]
+fn row_short_macs_a_sender_who_guesses_signatures_is_braked() {
+    let desk = Desk::new();
+    let most = Limits::default().threading.brakes.token_failures_max as usize;
+    let of = |n: u32| ConversationId(Uuid::from_u128(u128::from(n) + 1));
+    // One sender, each time at another conversation; in the envelope, and in a field that relays write.
+    let one = (0..500).map(|n| (mail("mallory@m.test", &format!("{n}@m.test"), "hi", &[]), guessed(&desk, of(n), n)));
+    assert_eq!(pass(&desk, one), most);
+    let hidden = (0..500).map(|n| {
+        let mail = mail("mallory@m.test", &format!("{n}@m.test"), "hi", &[]);
+        (with(mail, "Delivered-To", &guessed(&desk, of(n), n)), DESK.to_owned())
+    });
+    assert_eq!(pass(&desk, hidden), most);
+    // One conversation, each time from another sender, also one who says that he is a program.
+    let many = (0..500).map(|n| {
+        let mail = mail(&format!("m{n}@m.test"), &format!("{n}@m.test"), "hi", &[]);
+        let mail = if n % 2 == 0 { with(mail, "Auto-Submitted", "auto-replied") } else { mail };
+        (mail, guessed(&desk, of(1), n))
+    });
+    assert_eq!(pass(&desk, many), most);
+}
+
+#[test]
+fn row_short_macs_only_wrong_signatures_of_ours_are_counted() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let token_brakes = |desk: &Desk, from: &str, rcpt: &str| {
+        desk.keys(&mail(from, "2@a.test", "Re: Invoice", &[]), rcpt).brakes.iter().filter(|b| b.what == "token").count()
+    };
+    assert_eq!(token_brakes(&desk, "ann@a.test", &desk.reply_address(ORG, ann, "ann@a.test")), 0, "the right one");
+    assert_eq!(token_brakes(&desk, "ann@a.test", DESK), 0, "none at all");
+    assert_eq!(token_brakes(&desk, "ann@a.test", &format!("reply+{}@desk.test", "b".repeat(56))), 0, "another system's");
+    assert_eq!(token_brakes(&desk, "ann@home.test", &desk.reply_address(ORG, ann, "ann@a.test")), 2, "of a second address");
+    // Who is not counted otherwise still does not guess at one conversation for ever.
+    desk.limits.threading.unbraked = vec!["ann@home.test".to_owned()];
+    assert_eq!(token_brakes(&desk, "ann@home.test", &desk.reply_address(ORG, ann, "ann@a.test")), 1);
+    desk.limits.threading.brakes.token_failures_max = 0;
+    assert_eq!(token_brakes(&desk, "mallory@m.test", &guessed(&desk, ann, 1)), 0, "switched off");
 }
 
 #[test]
