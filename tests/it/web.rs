@@ -5,6 +5,7 @@ mod api;
 mod both;
 mod browser;
 mod client;
+mod floods;
 mod gateway;
 mod hooks;
 mod login;

@@ -5,9 +5,13 @@ use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 pub(super) struct Client<'g> {
-    gateway: &'g Gateway,
+    /// `http://` and where it listens.
+    base: String,
+    /// Its inside, where it runs in this process.
+    gateway: Option<&'g Gateway>,
     http: reqwest::Client,
     pub(super) cookies: BTreeMap<String, String>,
     /// Sent as `Authorization: Bearer`.
@@ -46,8 +50,14 @@ impl Page {
 
 impl<'g> Client<'g> {
     pub(super) fn new(gateway: &'g Gateway) -> Client<'g> {
+        Client { gateway: Some(gateway), ..Client::at(gateway.address) }
+    }
+
+    /// Of a gateway in another process.
+    pub(super) fn at(address: SocketAddr) -> Client<'g> {
+        super::gateway::install_crypto();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Client { gateway, http, cookies: BTreeMap::new(), token: None }
+        Client { base: format!("http://{address}"), gateway: None, http, cookies: BTreeMap::new(), token: None }
     }
 
     pub(super) fn with_token(gateway: &'g Gateway) -> Client<'g> {
@@ -74,7 +84,7 @@ impl<'g> Client<'g> {
         headers: &[(&str, &str)],
         body: Option<(&str, String)>,
     ) -> Page {
-        let mut request = self.http.request(method, self.gateway.url(path));
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
         let cookies: Vec<String> = self.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
         if !cookies.is_empty() {
             request = request.header(COOKIE, cookies.join("; "));
@@ -104,8 +114,14 @@ impl<'g> Client<'g> {
 
     /// Opens the one-time link, chooses a password, and is logged in.
     pub(super) async fn log_in_first(&mut self) {
-        let link = tidegate::web::first_admin_link(&self.gateway.store, &self.gateway.config).await.unwrap().unwrap();
-        let path = link[link.find("/login/").unwrap()..].to_owned();
+        let gateway = self.gateway.expect("a gateway in this process");
+        let link = tidegate::web::first_admin_link(&gateway.store, &gateway.config).await.unwrap().unwrap();
+        self.log_in_by(&link).await;
+    }
+
+    /// Opens a one-time link, chooses a password, and is logged in.
+    pub(super) async fn log_in_by(&mut self, link: &str) {
+        let path = link[link.find("/login/").unwrap()..].trim().to_owned();
         let form = self.get(&path).await;
         assert_eq!(form.status, StatusCode::OK, "{}", form.text());
         let csrf = form.csrf();
