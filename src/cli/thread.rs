@@ -9,9 +9,10 @@
 
 use super::{Global, mails};
 use crate::corpus::{Arrival, Desk};
-use crate::mail::Decision;
+use crate::mail::{ConversationId, Decision, Link};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 /// Options of `tidegate thread`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Args {
-    /// One JSON object a line: file, conversation, rule, confidence, may, evidence, customer
+    /// One JSON object a line: file, conversation, rule, confidence, may, evidence, customer, links
     #[arg(long)]
     json: bool,
     /// Mails, mboxes, Maildirs and folders; `-` is standard input
@@ -60,8 +61,9 @@ pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
         }
     }
     let groups = desk.partition.groups();
+    let names = names(&desk, &filed, &groups);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let written = if args.json { write_json(&mut out, &filed, &groups) } else { write_tree(&mut out, &filed, &groups) };
+    let written = if args.json { write_json(&mut out, &desk, &filed, &names) } else { write_tree(&mut out, &filed, &groups) };
     match written.and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
         other => other?,
@@ -90,25 +92,40 @@ fn file(desk: &mut Desk, nth: usize, mail: mails::MailFile) -> Filed {
 #[derive(Serialize)]
 struct Line<'a> {
     file: &'a str,
-    conversation: String,
+    conversation: &'a str,
     rule: &'static str,
     confidence: f32,
     may: &'static str,
     evidence: &'a [crate::mail::Evidence],
     customer: Option<&'a crate::mail::Customer>,
+    links: Vec<LinkedTo<'a>>,
+}
+
+/// Another conversation that a mail links its own to.
+#[derive(Serialize)]
+struct LinkedTo<'a> {
+    conversation: &'a str,
+    kind: &'static str,
+}
+
+/// The names of the conversations, after all mails are read.
+fn names(desk: &Desk, filed: &[Filed], groups: &[Vec<usize>]) -> HashMap<ConversationId, String> {
+    let named = |group: &Vec<usize>| Some((desk.partition.conversation(*group.first()?)?, conversation(filed, group)));
+    groups.iter().filter_map(named).collect()
 }
 
 /// A line a mail, in the order they were read.
-fn write_json(out: &mut impl Write, filed: &[Filed], groups: &[Vec<usize>]) -> io::Result<()> {
-    let mut names = vec![String::new(); filed.len()];
-    for group in groups {
-        let name = conversation(filed, group);
-        for nth in group {
-            names[*nth].clone_from(&name);
-        }
-    }
-    for (mail, conversation) in filed.iter().zip(names) {
+fn write_json(out: &mut impl Write, desk: &Desk, filed: &[Filed], names: &HashMap<ConversationId, String>) -> io::Result<()> {
+    for (nth, mail) in filed.iter().enumerate() {
         let d = &mail.decision;
+        let here = desk.partition.conversation(nth);
+        let conversation = here.and_then(|id| names.get(&id)).map(String::as_str).unwrap_or_default();
+        // Conversations that were linked first and became one later are not told.
+        let other = |link: &Link| Some(desk.partition.index().resolve(link.conversation)).filter(|id| Some(*id) != here);
+        let linked = |link: &Link| {
+            let conversation = names.get(&other(link)?)?;
+            Some(LinkedTo { conversation, kind: link.kind.as_str() })
+        };
         let line = Line {
             file: &mail.name,
             conversation,
@@ -117,6 +134,7 @@ fn write_json(out: &mut impl Write, filed: &[Filed], groups: &[Vec<usize>]) -> i
             may: d.may.as_str(),
             evidence: &d.evidence,
             customer: d.customer.as_ref(),
+            links: d.links.iter().filter_map(linked).collect(),
         };
         serde_json::to_writer(&mut *out, &line)?;
         out.write_all(b"\n")?;

@@ -44,6 +44,11 @@ pub(super) async fn show(State(app): State<SharedApp>, staff: Staff, Path(id): P
     let read = reading::read(&app, item.locator).await;
     let proposed = if item.state == QuarantineState::Held { proposal::of(&app, &item, read.as_ref().ok()).await } else { None };
 
+    let there = match &proposed {
+        Some(proposed) => proposal::there(&app, proposed).await,
+        None => None,
+    };
+
     let subject = match &read {
         Ok(read) => read.mail.subject.clone(),
         Err(_) => item.subject.clone().unwrap_or_default(),
@@ -68,6 +73,7 @@ pub(super) async fn show(State(app): State<SharedApp>, staff: Staff, Path(id): P
             section.card {
                 h2 { "What to do" }
                 @if let Some(proposed) = &proposed { (proposal::show(proposed)) }
+                @if let Some((conversation, links)) = &there { (proposal::show_there(conversation, links)) }
                 @if item.group_items > 1 {
                     p.note role="status" {
                         "This is the first of a group of " (item.group_items) " mails. What you decide here holds for all of them."

@@ -9,7 +9,7 @@
 use super::SharedApp;
 use super::reading::{self, ReadMail};
 use crate::mail::ConversationId;
-use crate::store::QuarantineItem;
+use crate::store::{Conversation, ConversationLink, QuarantineItem};
 use crate::threading;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -33,6 +33,52 @@ pub(super) async fn of(app: &SharedApp, item: &QuarantineItem, read: Option<&Arc
     let index = app.state.store.thread_index(std::slice::from_ref(&keys)).await.ok()?;
     let decide = move || threading::decide(&keys, &index, ConversationId(Uuid::now_v7()));
     serde_json::to_value(reading::in_a_seat(app, decide).await.ok()?).ok()
+}
+
+/// Links shown of one conversation.
+const LINKS_SHOWN: usize = 5;
+
+/// The conversation a proposal is about, as it is now, with its links.
+pub(super) async fn there(app: &SharedApp, decision: &Value) -> Option<(Conversation, Vec<ConversationLink>)> {
+    let named = decision["where"]["existing"].as_str().or_else(|| decision["continues"].as_str())?;
+    let conversation = app.state.store.conversation(named.parse().ok()?).await.ok()?;
+    let links = app.state.store.conversation_links(conversation.id).await.ok()?;
+    Some((conversation, links))
+}
+
+/// Which conversation that is, and which ones it is linked to, in words.
+pub(super) fn show_there(conversation: &Conversation, links: &[ConversationLink]) -> Markup {
+    let here = conversation.id;
+    html! {
+        p.soft {
+            "Conversation " span.mono { (here) } " is " (conversation.state) ", has " (conversation.message_count)
+            @if conversation.message_count == 1 { " message" } @else { " messages" }
+            @if conversation.subject.is_empty() { "." } @else { " and is about “" (conversation.subject) "”." }
+        }
+        @if !links.is_empty() {
+            ul.soft {
+                @for link in links.iter().take(LINKS_SHOWN) {
+                    @let from_here = link.conversation == here;
+                    li {
+                        (linked(&link.kind, from_here)) " "
+                        span.mono { (if from_here { link.other } else { link.conversation }) }
+                    }
+                }
+                @if links.len() > LINKS_SHOWN { li { "and others" } }
+            }
+        }
+    }
+}
+
+/// What a link says of the conversation at which it begins, or of the other.
+fn linked(kind: &str, from_here: bool) -> &'static str {
+    match (kind, from_here) {
+        ("continues", true) => "It continues",
+        ("continues", false) => "It is over and continues in",
+        ("forward", true) => "It began with a mail that was passed on from",
+        ("forward", false) => "A mail of it was passed on to",
+        _ => "Mails tie it to",
+    }
 }
 
 /// In words.
@@ -123,6 +169,29 @@ fn may(word: &str) -> &'static str {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_conversation_is_told_with_what_it_continues() {
+        let id = |n| ConversationId(Uuid::from_u128(n));
+        let conversation = Conversation {
+            id: id(1),
+            organisation: crate::mail::OrganisationId(Uuid::from_u128(9)),
+            state: "open".into(),
+            subject: "<b>".into(),
+            created_at_us: 0,
+            last_message_at_us: 0,
+            touched_by_person: false,
+            message_count: 5_000,
+        };
+        let link = |conversation, other, kind: &str| ConversationLink { conversation, other, kind: kind.into() };
+        let links = [link(id(1), id(2), "continues"), link(id(3), id(1), "continues"), link(id(1), id(4), "tied")];
+        let shown = show_there(&conversation, &links).into_string();
+        for (words, other) in [("It continues", 2), ("It is over and continues in", 3), ("Mails tie it to", 4)] {
+            let said = format!("{words} <span class=\"mono\">{}</span>", id(other));
+            assert!(shown.contains(&said), "{said}: {shown}");
+        }
+        assert!(shown.contains("5000 messages") && shown.contains("&lt;b&gt;"), "{shown}");
+    }
 
     #[test]
     fn a_decision_is_told_in_words() {

@@ -74,3 +74,41 @@ fn the_names_of_conversations_do_not_depend_on_the_order_of_the_files() {
     assert_eq!(forwards.values().collect::<BTreeSet<_>>().len(), 1);
     assert_eq!(names(&["1.eml", "3.eml", "2.eml"]), forwards);
 }
+
+#[test]
+fn a_line_says_all_that_is_documented_and_a_conversation_that_goes_on_elsewhere_is_linked() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("t.toml");
+    crate::gateway::write(&config, "[threading]\nconversation_messages_max = 2\n");
+    for n in 1..=3 {
+        let parent = if n == 1 { String::new() } else { format!("In-Reply-To: <{}@x.test>\n", n - 1) };
+        let mail = format!("From: Ann <a@x.test>\nMessage-ID: <{n}@x.test>\n{parent}Subject: s\n\ntext\n");
+        crate::gateway::write(&dir.path().join("mails").join(format!("{n}.eml")), mail);
+    }
+    let out = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["thread", "--json", "--config"])
+        .arg(&config)
+        .arg(dir.path().join("mails"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 3, "{}", String::from_utf8(out.stderr).unwrap());
+    let manual = include_str!("../../docs/threading.md");
+    for key in lines[0].as_object().unwrap().keys() {
+        assert!(manual.contains(&format!("`{key}`")), "docs/threading.md does not name `{key}`");
+    }
+    for key in ["file", "conversation", "rule", "confidence", "may", "evidence", "customer", "links"] {
+        assert!(lines.iter().all(|l| l.get(key).is_some()), "{key}: {text}");
+    }
+    assert_eq!((&lines[1]["rule"], &lines[1]["may"]), (&"reference".into(), &"participant".into()));
+    assert_eq!((&lines[1]["conversation"], &lines[1]["links"]), (&lines[0]["conversation"], &serde_json::json!([])));
+    assert_eq!(lines[1]["customer"]["address"], "a@x.test");
+    assert_eq!(lines[2]["rule"], "rollover");
+    assert_ne!(lines[2]["conversation"], lines[0]["conversation"]);
+    assert_eq!(lines[2]["links"], serde_json::json!([{ "conversation": lines[0]["conversation"], "kind": "continues" }]));
+    // The rules are told by their words, all of them.
+    for rule in tidegate::mail::Rule::ALL {
+        assert!(manual.contains(&format!("`{}`", rule.as_str())), "docs/threading.md does not name the rule `{}`", rule.as_str());
+    }
+}

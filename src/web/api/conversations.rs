@@ -37,6 +37,25 @@ pub(super) async fn one(State(app): State<SharedApp>, AskedPath(text): AskedPath
     Ok(Json(body))
 }
 
+#[derive(Deserialize)]
+pub(super) struct PeoplePage {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// People of a conversation by address: all of them, while the conversation itself shows the first page.
+pub(super) async fn participants(
+    State(app): State<SharedApp>,
+    AskedPath(text): AskedPath<String>,
+    AskedQuery(page): AskedQuery<PeoplePage>,
+) -> Answer<Json<Value>> {
+    let conversation = app.state.store.conversation(id(&text)?).await?;
+    let rows = rows(page.limit, app.limits.page_rows_max);
+    let found = app.state.store.participants(conversation.id, page.after.as_deref(), rows).await?;
+    let next = (found.len() == rows).then(|| found.last().map(|p| p.address.clone())).flatten();
+    Ok(Json(json!({ "participants": found, "next": next })))
+}
+
 fn shown(c: &Conversation) -> Value {
     json!({
         "id": c.id,

@@ -231,3 +231,44 @@ async fn an_answer_to_what_the_product_sent_finds_its_conversation() {
     let strange = json!({ "organisation": gateway.organisation, "conversation": "01936d0c-7d1e-7000-8000-000000000000", "recipients": ["a@b"] });
     assert_eq!(api.json(Method::POST, "/v1/outbound", &strange).await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_conversation_without_end_is_read_in_pages_and_tells_where_it_goes_on() {
+    let config = format!("[web]\napi_token = \"{API_TOKEN}\"\n[threading]\nconversation_messages_max = 7\n");
+    let gateway = Gateway::start_with(&config).await;
+    let mut conversations = Vec::new();
+    for n in 0..16 {
+        let parent = if n == 0 { String::new() } else { format!("\nIn-Reply-To: <{}@x>", n - 1) };
+        let headers = format!("Subject: robot\nMessage-ID: <{n}@x>\nCc: p{n}@sender.example{parent}");
+        conversations.push(gateway.attached(&mail(&headers, &format!("message {n}"))).await.0);
+    }
+    conversations.dedup();
+    let [first, second, third] = conversations[..] else { panic!("{conversations:?}") };
+    let mut api = Client::with_token(&gateway);
+    let pages = async |api: &mut Client<'_>, what: &str, name: &str| {
+        let (mut seen, mut next) = (Vec::new(), String::new());
+        loop {
+            let page = api.get(&format!("/v1/conversations/{second}/{what}?limit=3{next}")).await.json();
+            let rows = page[what].as_array().unwrap();
+            assert!(rows.len() <= 3, "{page}");
+            seen.extend(rows.iter().map(|r| r[name].as_str().unwrap().to_owned()));
+            let Some(cursor) = page["next"].as_str() else { return seen };
+            next = format!("&after={cursor}");
+        }
+    };
+    assert_eq!(pages(&mut api, "messages", "message_id").await, (7..14).map(|n| format!("{n}@x")).collect::<Vec<_>>());
+    let people = pages(&mut api, "participants", "address").await;
+    assert!(people.is_sorted() && people.contains(&"ada@sender.example".to_owned()), "{people:?}");
+    let whole = api.get(&format!("/v1/conversations/{second}")).await.json();
+    assert_eq!(whole["participants"].as_array().unwrap().len(), people.len());
+    let mut links: Vec<Value> = whole["links"].as_array().unwrap().clone();
+    links.sort_by_key(|l| l["conversation"].to_string());
+    assert_eq!(
+        links,
+        [
+            json!({ "conversation": second, "other": first, "kind": "continues" }),
+            json!({ "conversation": third, "other": second, "kind": "continues" }),
+        ]
+    );
+    assert_eq!(whole["message_count"], 7);
+}
