@@ -126,7 +126,7 @@ pub struct NormalizedMail {
     /// `type/subtype` of every part, depth first, at most `Limits::parts_max`.
     pub part_types: Vec<String>,
     /// SHA-256 over what does not change between two deliveries of the same mail: date, from, subject,
-    /// message-id and the raw body, but no trace headers. For finding duplicates.
+    /// message-id and the raw body (of files in base64 what they hold), but no trace headers. For finding duplicates.
     pub content_hash: [u8; 32],
     /// Length of the raw mail in bytes.
     pub size: u64,

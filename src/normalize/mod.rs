@@ -3,8 +3,8 @@
 //! The way of the bytes: [`structure`] walks the raw mail once into parts (with [`header`] for
 //! their fields); [`reader`] decodes each part ([`transfer`], [`charset`]), opens wrappers
 //! ([`smime`], [`tnef`]) and sorts what is shown ([`body`], [`html`]) from what is attached
-//! ([`attachment`]); [`quote`] marks what a view may fold. Fields are read by [`encoded_word`],
-//! [`address`], [`date`] and [`parameter`].
+//! ([`attachment`]); [`quote`] marks what a view may fold; [`content_hash`] tells copies. Fields are
+//! read by [`encoded_word`], [`address`], [`date`] and [`parameter`].
 //!
 //! # Failure
 //! Reading never fails: it gives the value and the repairs. It is total, deterministic, linear in
@@ -27,6 +27,7 @@ mod charset_mend;
 mod charset_pages;
 mod charset_score;
 mod client;
+mod content_hash;
 mod date;
 mod date_words;
 mod enclosed;
@@ -55,7 +56,6 @@ use crate::limits::Limits;
 use crate::mail::{Header, NormalizedMail, Person};
 use reader::Reader;
 use repair::Repairs;
-use ring::digest;
 use span::Span;
 use structure::Tree;
 
@@ -71,9 +71,11 @@ const RECEIVED_MAX: usize = 100;
 #[must_use]
 pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
     let mut repairs = Repairs::default();
-    let tree = structure::walk(raw, limits, &mut repairs);
+    let mut tree = structure::walk(raw, limits, &mut repairs);
     let mut reader = Reader::new(limits, &mut repairs, None);
     let mut pieces = reader.tree(&tree);
+    // Of the parts only the mail's own header is still needed: they may take as much room as the mail.
+    tree.keep_root();
     let spares = std::mem::take(&mut reader.spare);
     if !spares.is_empty() {
         let shown = pieces.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n");
@@ -88,6 +90,7 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
         pieces.append(&mut reader.otherwise);
     }
     let locations = std::mem::take(&mut reader.locations);
+    let encoded_files = std::mem::take(&mut reader.encoded_files);
     let hint = reader.hint.take();
     let spare_subject = reader.spare_subject.take();
     let mut mail = NormalizedMail {
@@ -110,7 +113,9 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
     {
         mail.subject = subject;
     }
-    mail.content_hash = content_hash(&tree, raw);
+    if let Some(root) = tree.root() {
+        mail.content_hash = content_hash::of(&root.fields, raw, &encoded_files, &mail.attachments);
+    }
     mail.repairs = repairs.into_list();
     mail
 }
@@ -263,50 +268,6 @@ fn ids(value: &str, max: usize) -> Vec<String> {
     found
 }
 
-/// Bytes that are gathered for a digest.
-const HASHED_AT_ONCE: usize = 4 << 10;
-
-/// SHA-256 over what two deliveries of a mail have in common: who, what, when, and the raw body
-/// with its line ends made one and without blanks at its end.
-fn content_hash(tree: &Tree<'_>, raw: &[u8]) -> [u8; 32] {
-    let mut hash = digest::Context::new(&digest::SHA256);
-    let Some(root) = tree.root() else { return finished(hash) };
-    for name in ["Date", "From", "Subject", "Message-ID"] {
-        hash.update(&header::unfold(root.fields.get(name).unwrap_or_default()));
-        hash.update(&[0]);
-    }
-    let body = raw.after(root.fields.end).trim_ascii_end();
-    // Lines are gathered: a digest takes large pieces faster.
-    let mut gathered: Vec<u8> = Vec::with_capacity(HASHED_AT_ONCE);
-    let mut rest = body;
-    loop {
-        let end = memchr::memchr(b'\n', rest);
-        let line = rest.before(end.unwrap_or(rest.len())).trim_ascii_end();
-        if gathered.len() + line.len() >= HASHED_AT_ONCE {
-            hash.update(&gathered);
-            gathered.clear();
-        }
-        if line.len() >= HASHED_AT_ONCE {
-            hash.update(line);
-        } else {
-            gathered.extend_from_slice(line);
-        }
-        gathered.push(b'\n');
-        match end {
-            Some(end) => rest = rest.after(end + 1),
-            None => break,
-        }
-    }
-    hash.update(&gathered);
-    finished(hash)
-}
-
-fn finished(hash: digest::Context) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.iter_mut().zip(hash.finish().as_ref()).for_each(|(to, from)| *to = *from);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -428,13 +389,5 @@ mod tests {
     fn a_repeated_field_repeats_no_id() {
         let mail = read("References: <1@a> <2@a>\nReferences: <2@a> <3@a>\nIn-Reply-To: <3@a>\nIn-Reply-To: <3@a>\n\n");
         assert_eq!((mail.references.join(" "), mail.in_reply_to.join(" ")), ("1@a 2@a 3@a".to_owned(), "3@a".to_owned()));
-    }
-
-    #[test]
-    fn the_hash_is_of_what_two_deliveries_share() {
-        let one = read("Received: x\nFrom: a@b.example\nSubject: s\n\nbody\n");
-        let two = read("Received: y\r\nReceived: z\r\nFrom: a@b.example\r\nSubject: s\r\n\r\nbody\r\n");
-        assert_eq!(one.content_hash, two.content_hash);
-        assert_ne!(one.content_hash, read("From: a@b.example\nSubject: s\n\nother\n").content_hash);
     }
 }

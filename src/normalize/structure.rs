@@ -16,6 +16,7 @@ use super::repair::{self, Repairs};
 use super::span::Span;
 use crate::limits::Limits;
 use memchr::memmem;
+use std::ops::Range;
 
 /// The search for lost boundaries may look at this many bytes for each byte of the mail.
 const SEARCH_FACTOR: usize = 4;
@@ -46,6 +47,11 @@ impl Part<'_> {
         !self.children.is_empty()
     }
 
+    /// Where [`Part::body`] is in what was walked.
+    pub(super) fn body_place(&self) -> Range<usize> {
+        self.body_start..self.body_start + self.body.len()
+    }
+
     /// For repairs: `part 1.2`, or `mail` for the root.
     pub(super) fn place(&self) -> String {
         if self.path.is_empty() { "mail".to_owned() } else { format!("part {}", self.path) }
@@ -61,6 +67,12 @@ pub(super) struct Tree<'a> {
 impl<'a> Tree<'a> {
     pub(super) fn root(&self) -> Option<&Part<'a>> {
         self.parts.first()
+    }
+
+    /// Forgets all parts but the root.
+    pub(super) fn keep_root(&mut self) {
+        self.parts.truncate(1);
+        self.parts.shrink_to_fit();
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Decoded<'a> {
     pub(super) tail: &'a [u8],
     /// Bytes that do not belong.
     pub(super) flaws: usize,
+    /// It was base64, whose line breaks and blanks say nothing.
+    pub(super) is_base64: bool,
 }
 
 /// The encodings that exist (RFC 2045, and uuencode from before it).
@@ -186,7 +188,7 @@ pub(super) fn base64(input: &[u8]) -> Decoded<'_> {
         at += 1;
     }
     flush(&mut out, &mut held, &mut count);
-    Decoded { bytes: Cow::Owned(out), tail: tail.trim_ascii(), flaws }
+    Decoded { bytes: Cow::Owned(out), tail: tail.trim_ascii(), flaws, is_base64: true }
 }
 
 /// A line of at least eight of one letter.
@@ -286,7 +288,7 @@ pub(super) fn must_be_quoted_printable(input: &[u8]) -> bool {
 /// Decodes quoted-printable. A stray `=` is taken literally.
 pub(super) fn quoted_printable(input: &[u8]) -> Decoded<'_> {
     if memchr(b'=', input).is_none() {
-        return Decoded { bytes: Cow::Borrowed(input), tail: b"", flaws: 0 };
+        return Decoded { bytes: Cow::Borrowed(input), tail: b"", flaws: 0, is_base64: false };
     }
     let mut out = Vec::with_capacity(input.len());
     let mut flaws = 0;
@@ -325,7 +327,7 @@ pub(super) fn quoted_printable(input: &[u8]) -> Decoded<'_> {
         };
     }
     out.extend_from_slice(rest);
-    Decoded { bytes: Cow::Owned(out), tail: b"", flaws }
+    Decoded { bytes: Cow::Owned(out), tail: b"", flaws, is_base64: false }
 }
 
 /// An escape with a line break between its digits, of a byte that is no ASCII: the byte, and what follows.
@@ -371,7 +373,7 @@ pub(super) fn uuencoded(input: &[u8]) -> Decoded<'_> {
         }
         out.truncate(start + length.min(out.len() - start));
     }
-    Decoded { bytes: Cow::Owned(out), tail: b"", flaws }
+    Decoded { bytes: Cow::Owned(out), tail: b"", flaws, is_base64: false }
 }
 
 #[cfg(test)]
