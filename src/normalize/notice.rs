@@ -26,15 +26,8 @@ const BANNER_LINES: usize = 8;
 /// A heading or a rule above a notice is short.
 const HEADING_BYTES: usize = 60;
 
-/// The notices at both ends of a text. Their lines are marked, so that a quote above them is seen
-/// to be the last thing somebody wrote.
-pub(super) fn mark(lines: &mut [Line<'_>]) -> Vec<Fold> {
-    let mut out: Vec<Fold> = banner(lines).into_iter().collect();
-    out.extend(at_end(lines));
-    out
-}
-
-/// The notice that ends these lines.
+/// The notice that ends these lines, which are marked, so that a quote above them is seen to be the last thing somebody
+/// wrote.
 pub(super) fn at_end(lines: &mut [Line<'_>]) -> Option<Fold> {
     let mut found: Option<usize> = None;
     let mut below = lines.len();
@@ -64,8 +57,8 @@ pub(super) fn at_end(lines: &mut [Line<'_>]) -> Option<Fold> {
     fold(lines, first..lines.len())
 }
 
-/// A banner in the first paragraph.
-fn banner(lines: &mut [Line<'_>]) -> Option<Fold> {
+/// A banner in the first paragraph, whose lines are marked too.
+pub(super) fn banner(lines: &mut [Line<'_>]) -> Option<Fold> {
     let first = lines.iter().position(|l| !l.blank)?;
     let end = lines.iter().skip(first).position(|l| l.blank).map_or(lines.len(), |i| first + i);
     let begins = lines.get(first).filter(|l| !l.quoted).is_some_and(|l| begins_with(&WORDS.footers, l.text));
@@ -92,17 +85,22 @@ fn paragraph_above(lines: &[Line<'_>], below: usize) -> Option<Range<usize>> {
 
 /// The line of a paragraph at which a notice begins.
 fn beginning(lines: &[Line<'_>], paragraph: &Range<usize>) -> Option<usize> {
-    let at = lines
-        .get(paragraph.clone())?
-        .iter()
-        .position(|l| begins_with(&WORDS.footers, l.text) || begins_with(&WORDS.notices, l.text))
-        .map(|i| paragraph.start + i)?;
+    let at = lines.get(paragraph.clone())?.iter().position(|l| is_beginning(l.text)).map(|i| paragraph.start + i)?;
     let alone = lines.get(at).is_some_and(|l| begins_with(&WORDS.footers, l.text));
     (alone || says_legal(lines, &(at..paragraph.end))).then_some(at)
 }
 
+fn is_beginning(line: &str) -> bool {
+    begins_with(&WORDS.footers, line) || begins_with(&WORDS.notices, line)
+}
+
 fn begins_with(list: &Phrases, line: &str) -> bool {
-    let lower = lower(shorten(bare(line), 200));
+    let line = shorten(bare(line), 200);
+    // No letter becomes something else than a letter in lower case.
+    if !list.may_begin(line.trim_start_matches(|c: char| !c.is_alphanumeric())) {
+        return false;
+    }
+    let lower = lower(line);
     let lower = lower.trim_start_matches(|c: char| !c.is_alphanumeric());
     list.begin(lower)
 }

@@ -15,6 +15,8 @@ use std::sync::OnceLock;
 pub(super) struct Phrases {
     /// Sorted.
     list: Vec<&'static str>,
+    /// Bytes of the shortest.
+    shortest: usize,
     anywhere: OnceLock<Option<AhoCorasick>>,
 }
 
@@ -24,6 +26,7 @@ impl Phrases {
         if !phrase.is_empty()
             && let Err(at) = self.list.binary_search(&phrase)
         {
+            self.shortest = if self.list.is_empty() { phrase.len() } else { self.shortest.min(phrase.len()) };
             self.list.insert(at, phrase);
             self.anywhere = OnceLock::new();
         }
@@ -48,6 +51,16 @@ impl Phrases {
         self.beginning(text).next().is_some()
     }
 
+    /// Whether a text may begin with one once it is in lower case: `false` is certain, and found without a copy of
+    /// the text. Most lines of a mail are done with after it.
+    pub(super) fn may_begin(&self, text: &str) -> bool {
+        let mut bytes = [0; KEY_BYTES];
+        let Some(key) = key(text, &mut bytes) else { return false };
+        let at = self.list.partition_point(|p| p.as_bytes() < key);
+        self.list.get(at).is_some_and(|p| p.as_bytes().starts_with(key))
+            || (self.shortest..key.len()).any(|n| self.list.binary_search_by(|p| p.as_bytes().cmp(key.before(n))).is_ok())
+    }
+
     /// Whether one is in a text.
     pub(super) fn occur(&self, text: &str) -> bool {
         match self.automaton() {
@@ -70,6 +83,24 @@ impl Phrases {
     }
 }
 
+/// Bytes at the start of a text that tell most phrases apart; a letter has as many at most.
+const KEY_BYTES: usize = 4;
+
+/// The first letters of a text in lower case: some, or one that is not ASCII.
+fn key<'b>(text: &str, bytes: &'b mut [u8; KEY_BYTES]) -> Option<&'b [u8]> {
+    let first = text.chars().next()?;
+    if first.is_ascii() {
+        let ascii =
+            text.bytes().zip(bytes.iter_mut()).take_while(|(b, _)| b.is_ascii()).map(|(b, to)| *to = b.to_ascii_lowercase());
+        let count = ascii.count();
+        // What stands behind the last one may belong to it (a dot above), but makes no other letter of it.
+        return bytes.get(..count);
+    }
+    // The first of what a letter becomes: a Turkish `İ` is an `i` with a dot that is taken away.
+    let lower = first.to_lowercase().next()?;
+    Some(lower.encode_utf8(bytes).as_bytes())
+}
+
 /// Scripts of East Asia write no blanks between words.
 fn is_word(text: &str, start: usize, end: usize) -> bool {
     text.span(start, end).starts_with(|c| c >= '\u{2e80}')
@@ -78,6 +109,7 @@ fn is_word(text: &str, start: usize, end: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::locale::lower;
     use super::*;
 
     fn set(phrases: &[&'static str]) -> Phrases {
@@ -91,6 +123,27 @@ mod tests {
         let set = set(&["once", "on", "am", "в", "в письме", ""]);
         assert_eq!(set.beginning("once more").collect::<Vec<_>>(), [("on", "ce more"), ("once", " more")]);
         assert!(set.begin("am 1.") && set.begin("в письме") && !set.begin("и") && !set.begin("") && !set.begin("o"));
+    }
+
+    #[test]
+    fn what_may_begin_with_one_is_told_from_the_first_letters() {
+        let set = set(&["once", "on", "это письмо", "この", "ich", "d."]);
+        for text in ["once more", "On", "ONCE", "Это Письмо", "このメール", "İch", "ICH", "D. 1.", "on\u{307}"] {
+            assert!(set.begin(&lower(text)) && set.may_begin(text), "{text}");
+        }
+        for text in ["", "o", "other", "Мы", "の", "de", "\u{307}on"] {
+            assert!(!set.begin(&lower(text)), "{text}");
+        }
+        assert!(!set.may_begin("other") && !set.may_begin("Мы") && !set.may_begin("") && !Phrases::default().may_begin("on"));
+    }
+
+    proptest::proptest! {
+        /// What is told to begin with none begins with none.
+        #[test]
+        fn the_first_letters_never_hide_a_phrase(text in "[a-dA-DİıßẞσςΣΩ\u{307}á ]{0,8}", phrase in "[a-diıßσωá ]{1,5}") {
+            let set = set(&[Box::leak(phrase.into_boxed_str()), "ab", "dab"]);
+            proptest::prop_assert!(set.may_begin(&text) || !set.begin(&lower(&text)));
+        }
     }
 
     #[test]

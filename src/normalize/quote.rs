@@ -59,14 +59,23 @@ pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize
     // What has so many lines, and such short ones, is a table or a log, and would take more room than the mail.
     let own = if memchr::memchr_iter(b'\n', own.as_bytes()).count() > LINES_FREE + own.len() / LINE_ROOM { "" } else { own };
     let mut lines = lines(own, quotes);
-    let notices = notice::mark(&mut lines);
+    let banner = notice::banner(&mut lines);
+    let notice = notice::at_end(&mut lines);
     let mut found = quoted(&lines, own);
-    found.extend(notices.into_iter().filter(|n| !found.iter().any(|f| f.start < n.end && n.start < f.end)).collect::<Vec<_>>());
+    found.extend(
+        banner
+            .into_iter()
+            .chain(notice)
+            .filter(|n| !found.iter().any(|f| f.start < n.end && n.start < f.end))
+            .collect::<Vec<_>>(),
+    );
     found.sort_by_key(|f| f.start);
     // What stands above a quote that reaches the end: there may be a notice once more.
     let body_end = tail_start(&lines, &found, own.len());
     let above = lines.partition_point(|l| l.start < body_end);
-    found.extend(notice::at_end(lines.get_mut(..above).unwrap_or_default()));
+    if above < lines.len() || notice.is_some() {
+        found.extend(notice::at_end(lines.get_mut(..above).unwrap_or_default()));
+    }
     found.sort_by_key(|f| f.start);
     let body_end = tail_start(&lines, &found, own.len());
     found.extend(signature(&lines, &found, body_end));
@@ -281,10 +290,11 @@ fn separator(line: &str) -> Option<FoldKind> {
     let core = line.trim_matches(is_dash);
     let dashes = line.len() - core.len();
     let has_colon = core.ends_with([':', '：']);
-    let core = lower(core.trim_end_matches([':', '：', ' ', '\u{a0}']));
+    let core = core.trim_end_matches([':', '：', ' ', '\u{a0}']);
     if core.is_empty() || (dashes < 4 && !has_colon) {
         return None;
     }
+    let core = lower(core);
     if WORDS.forwards.iter().any(|f| core == *f || (dashes >= 4 && core.starts_with(f) && f.len() > 10)) {
         return Some(FoldKind::Forward);
     }
@@ -299,6 +309,8 @@ fn is_rule(line: &str) -> bool {
 
 /// The label at the start of a line and whether a value follows it.
 fn label(line: &str) -> Option<(Label, bool)> {
+    // `：` begins with this byte.
+    memchr::memchr2(b':', 0xef, shorten(line, LINE_BYTES).as_bytes())?;
     let line = bare(line);
     let colon = line.find([':', '：'])?;
     let name = line.before(colon);
@@ -353,10 +365,9 @@ fn is_header_block(lines: &[Line<'_>], at: usize, needed: usize) -> bool {
 /// An attribution that begins at `at`.
 fn attribution(lines: &[Line<'_>], at: usize) -> Option<Lead> {
     let first = bare(lines.get(at)?.text);
-    let lower = lower(first);
     let could_begin = first.contains(|c: char| c.is_numeric() || matches!(c, '@' | '<'))
-        || begins_like_attribution(&lower)
-        || ends_with_verb(&lower)
+        || WORDS.openers.may_begin(first) && begins_like_attribution(&lower(first))
+        || first.ends_with([':', '：']) && ends_with_verb(&lower(first))
         // A line that is only the name, folded before the address.
         || lines.get(at + 1).is_some_and(|l| l.text.starts_with('<'));
     if !could_begin {
