@@ -36,7 +36,7 @@ impl Kind {
     /// An id of a copy: the number of the copy in place of the time that a UUIDv7 begins with.
     fn uuid(self, column: &str) -> String {
         match self {
-            Kind::Sqlite => format!("unhex(printf('%012x', k)) || substr({column}, 7)"),
+            Kind::Sqlite => format!("CAST(unhex(printf('%012x', k)) || substr({column}, 7) AS BLOB)"),
             Kind::Postgres => format!("(lpad(to_hex(k), 12, '0') || substr(replace({column}::text, '-', ''), 13))::uuid"),
         }
     }
@@ -75,13 +75,11 @@ impl Kind {
             | ("message_mailboxes" | "attachments" | "dispositions", "message") => self.uuid(&quoted),
             ("message_ids", "message_id") | ("messages", "message_id") => self.message_id(&quoted),
             ("messages", "content_hash") => self.hash(&quoted),
-            ("messages" | "dispositions", "position") => format!("{quoted} + k::bigint * 4294967296").replace(
-                "k::bigint",
-                match self {
-                    Kind::Sqlite => "k",
-                    Kind::Postgres => "k::bigint",
-                },
-            ),
+            ("messages" | "dispositions", "position") => match self {
+                Kind::Sqlite => format!("{quoted} + k * 4294967296"),
+                Kind::Postgres => format!("{quoted} + k::bigint * 4294967296"),
+            },
+            ("conversations", "subject_key") => format!("{quoted} + k"),
             ("conversations", "base_subject") | ("participants", "address") => match self {
                 Kind::Sqlite => format!("{quoted} || printf('%d', k)"),
                 Kind::Postgres => format!("{quoted} || k"),
