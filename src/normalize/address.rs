@@ -344,7 +344,9 @@ fn squeeze(text: &str) -> String {
     out
 }
 
-fn push(people: &mut Vec<Person>, person: Person) {
+fn push(people: &mut Vec<Person>, mut person: Person) {
+    // Also where an address is taken as it stands: a quoted local part.
+    person.address.retain(|c| !c.is_control());
     if !person.name.is_empty() || !person.address.is_empty() {
         people.push(person);
     }
@@ -434,6 +436,13 @@ mod tests {
         assert_eq!(read("\"Lee, Ann\" <a@b.example>"), one("Lee, Ann", "a@b.example"));
         assert_eq!(read("a@b.example (Ann Lee)"), one("Ann Lee", "a@b.example"));
         assert_eq!(read("=?utf-8?Q?J=C3=BCrgen?= <j@b.example>"), one("Jürgen", "j@b.example"));
+    }
+
+    #[test]
+    fn control_characters_are_nobodys_name() {
+        assert_eq!(read("\"a\u{5} b\"@c.\u{5}example"), one("", "\"a b\"@c.example"));
+        assert_eq!(read("An\u{4}n L\u{1b}ee <a@b.example>"), one("An n L ee", "a@b.example"));
+        assert_eq!(read("daemon\u{8} (Mail\u{8})"), one("Mail", "daemon"));
     }
 
     #[test]

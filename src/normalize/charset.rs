@@ -29,6 +29,8 @@ pub(super) use label::is_hint;
 const DETECT_BYTES: usize = 32 << 10;
 /// A claim with this score is not doubted.
 const SCORE_FINE: u32 = 88;
+/// A claim with less than this makes no text of the bytes.
+const SCORE_RUBBISH: u32 = 50;
 /// What the detector guesses knows more of languages than the score does.
 const GUESS_BONUS: u32 = 12;
 /// The charset of the rest of the mail is taken from this score on.
@@ -278,7 +280,13 @@ fn challenge(bytes: &[u8], claim: &'static Encoding) -> Option<Choice> {
         _ => return None,
     };
     let of = |e: &'static Encoding| (e, score(bytes, Charset::Known(e)).unwrap_or(0));
-    let (rival, won) = std::iter::once(guess)
+    // Only Latin 1 is said by programs that do not know; another label is there on purpose, and only rubbish or what
+    // it is often confused with speaks against it.
+    let is_doubtful =
+        claim == WINDOWS_1252 || claimed < SCORE_RUBBISH || Charset::Known(claim).decode(bytes).contains('\u{fffd}');
+    let (rival, won) = Some(guess)
+        .filter(|_| is_doubtful)
+        .into_iter()
         .chain(confused_with(claim).iter().copied())
         .filter(|e| *e != claim && !(claim == KOI8_R && *e == KOI8_U))
         // East Asian mail says Latin 1 when it is wrong: the name of another alphabet is there on purpose.
@@ -510,6 +518,8 @@ mod tests {
             let bytes = Encoding::for_label(label.as_bytes()).unwrap().encode(meant).0.into_owned();
             assert_eq!(read(&bytes, label).0, meant);
         }
+        let meant = "щогла щогла щогла щогла щогла щогла щогла";
+        assert_eq!(read(&encoding_rs::WINDOWS_1251.encode(meant).0, "windows-1251").0, meant);
     }
 
     #[test]

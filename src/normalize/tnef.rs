@@ -324,6 +324,9 @@ fn property<'a>(cursor: &mut Cursor<'a>) -> Option<Property<'a>> {
                 _ => return None,
             }
         };
+        if step == 0 && !variable {
+            break; // values without a size can be counted in the thousands for nothing
+        }
         if cursor.rest.len() < step && cursor.rest.len() >= length {
             // The padding of the last value is missing.
             let value = cursor.take(length)?;

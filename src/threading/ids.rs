@@ -130,7 +130,10 @@ mod tests {
     fn an_id_is_one_with_and_without_the_domain_of_its_provider() {
         assert_eq!(clean("<0102019b4c-77aa-000000@eu-west-1.amazonses.com>"), Some("0102019b4c-77aa-000000"));
         assert_eq!(message_id_key("0102019b4c-77aa-000000"), "0102019b4c-77aa-000000");
-        assert_eq!(clean("0102019b4c-77aa-000000@amazonses.com.evil.test"), Some("0102019b4c-77aa-000000@amazonses.com.evil.test"));
+        assert_eq!(
+            clean("0102019b4c-77aa-000000@amazonses.com.evil.test"),
+            Some("0102019b4c-77aa-000000@amazonses.com.evil.test")
+        );
         assert_eq!(clean("short@eu-west-1.amazonses.com"), Some("short@eu-west-1.amazonses.com"));
     }
 

@@ -100,7 +100,8 @@ proptest! {
         // A CR that is no line end, and bytes in which CR and LF are no line ends, are another matter.
         prop_assume!(!raw.contains(&b'\r') && raw.contains(&b'\n') && !raw.contains(&0));
         // In a wide charset they are halves of letters.
-        prop_assume!(!raw.to_ascii_lowercase().windows(4).any(|w| w == b"utf-" || w == b"utf1") || !raw.windows(2).any(|w| w == b"16" || w == b"32"));
+        let lower = raw.to_ascii_lowercase();
+        prop_assume!(!["utf-16", "utf16", "utf-32", "ucs-"].iter().any(|w| lower.windows(w.len()).any(|have| have == w.as_bytes())));
         let [lf, crlf] = corpus::variants(&raw);
         prop_assert_eq!(without_bytes(read(&lf.raw)), without_bytes(read(&crlf.raw)));
     }
