@@ -72,6 +72,7 @@ fn mails() -> Vec<(&'static str, Vec<u8>)> {
         ("one field", mail(&format!("X-Long: {}", "z".repeat(LARGE)), "hi")),
         ("recipients", mail(&format!("Cc: {}", repeated("a@b.example, ", LARGE)), "hi")),
         ("many parts", mail(mixed, &format!("{}--b--\n", "--b\n\nsome words of a part\n".repeat(200_000)))),
+        ("many parts of a letter", mail(mixed, &format!("{}--b--\n", "--b\n\nx\n".repeat(200_000)))),
         ("many files", mail(mixed, &format!("{}--b--\n", "--b\nContent-Type: image/png\n\nx\n".repeat(200_000)))),
         ("nested mails", "Content-Type: message/rfc822\n\n".repeat(100_000).into_bytes()),
         (

@@ -93,6 +93,8 @@ impl<'r> Reader<'r> {
         if self.hint.is_none() {
             self.hint = body_charset(tree);
         }
+        let room = self.limits.parts_max.saturating_sub(self.part_types.len());
+        self.part_types.reserve_exact(tree.parts.len().min(room));
         for part in &tree.parts {
             if self.part_types.len() < self.limits.parts_max {
                 self.part_types.push(part.content_type.value.clone());

@@ -114,6 +114,8 @@ pub(super) fn walk<'a>(raw: &'a [u8], limits: &Limits, repairs: &mut Repairs) ->
     let budget = raw.len().saturating_mul(SEARCH_FACTOR);
     let mut walk = Walk { raw, ends, limits, repairs, parts: Vec::new(), frames: Vec::new(), cut: Vec::new(), budget };
     walk.run();
+    // A list that grows has up to twice the room it needs, and the parts of a mail may be as large as the mail.
+    walk.parts.shrink_to_fit();
     Tree { parts: walk.parts }
 }
 
