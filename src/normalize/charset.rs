@@ -2,39 +2,24 @@
 //!
 //! Valid UTF-8 wins over another claim. A label whose bytes do not fit (they are of no letter of it, or
 //! they make no words of a language that another charset makes of them), and no label, are decided
-//! by [`super::charset_score`] among what `chardetng` guesses, the charset of the rest of the mail and the
+//! by [`super::charset_choice`] among what `chardetng` guesses, the charset of the rest of the mail and the
 //! usual rivals; the scores of the winner and of the runner-up are in the repair. What `encoding_rs`
 //! lacks is in [`super::charset_legacy`].
 //!
 //! # Failure
 //! None. Bytes that are of no charset show as U+FFFD, never end the text, and are recorded.
 
+use super::charset_choice::{Choice, SCORE_FINE, challenge, choose, hinted};
 use super::charset_label::{self as label, Label};
 use super::charset_legacy::{self as legacy, Legacy};
 use super::charset_mend as mend;
-use super::charset_score::{sample, score, weight};
+use super::charset_score::score;
 use super::repair;
 use super::span::Span;
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{
-    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, IBM866, ISO_8859_2, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8,
-    ISO_8859_8_I, ISO_8859_13, KOI8_R, KOI8_U, MACINTOSH, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_874, WINDOWS_1250,
-    WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258,
-};
+use encoding_rs::{Encoding, ISO_8859_8, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1258};
 use std::borrow::Cow;
 
 pub(super) use label::is_hint;
-
-/// Bytes given to the detector: more changes no guess and costs time.
-const DETECT_BYTES: usize = 32 << 10;
-/// A claim with this score is not doubted.
-const SCORE_FINE: u32 = 88;
-/// A claim with less than this makes no text of the bytes.
-const SCORE_RUBBISH: u32 = 50;
-/// What the detector guesses knows more of languages than the score does.
-const GUESS_BONUS: u32 = 12;
-/// The charset of the rest of the mail is taken from this score on.
-const SCORE_OF_HINT: u32 = 60;
 
 /// A charset, whoever decodes it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,41 +53,12 @@ pub(super) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    fn plain(text: impl Into<Cow<'a, str>>) -> Self {
+    pub(super) fn plain(text: impl Into<Cow<'a, str>>) -> Self {
         Text { text: text.into(), repair: None }
     }
 
-    fn repaired(text: impl Into<Cow<'a, str>>, code: &'static str, detail: String, confidence: f32) -> Self {
+    pub(super) fn repaired(text: impl Into<Cow<'a, str>>, code: &'static str, detail: String, confidence: f32) -> Self {
         Text { text: text.into(), repair: Some((code, detail, confidence)) }
-    }
-}
-
-/// Which charset won, by how much, and over which.
-struct Choice {
-    charset: Charset,
-    score: u32,
-    /// The detector says so too.
-    guessed: bool,
-    runner_up: Option<(Charset, u32)>,
-}
-
-impl Choice {
-    fn confidence(&self) -> f32 {
-        let ahead = self.score.saturating_sub(self.runner_up.map_or(0, |r| r.1)).min(80);
-        // 0.5 where two are alike, 0.9 where nothing comes near.
-        0.5 + ahead as f32 / 200.0
-    }
-
-    fn text<'a>(mut self, bytes: &'a [u8], code: &'static str, said: &str) -> Text<'a> {
-        // Without a letter of Ukraine, koi8-u is koi8-r.
-        let ukrainian = |b: &u8| matches!(b, 0xa4 | 0xa6 | 0xa7 | 0xad | 0xb4 | 0xb6 | 0xb7 | 0xbd);
-        if self.charset == Charset::Known(KOI8_U) && !bytes.iter().any(ukrainian) {
-            self.charset = Charset::Known(KOI8_R);
-        }
-        let runner_up = self.runner_up.map(|(c, s)| format!(", runner-up {} {s}", c.name())).unwrap_or_default();
-        let guessed = if self.guessed { " and the detector's guess" } else { "" };
-        let detail = format!("{said}; read as {}, score {} of 100{guessed}{runner_up}", self.charset.name(), self.score);
-        Text::repaired(self.charset.decode(bytes), code, detail, self.confidence())
     }
 }
 
@@ -166,17 +122,6 @@ fn decode_unlabelled<'a>(bytes: &'a [u8], hint: Option<&[u8]>, code: &'static st
     decode_eight_bit(bytes, hint, code, said)
 }
 
-/// The charset of the rest of the mail, where it makes words of the bytes.
-fn hinted(bytes: &[u8], hint: Option<&[u8]>) -> Option<Charset> {
-    let charset = match label::read(hint) {
-        Label::Known(e) | Label::Misspelt(e) if e != UTF_8 => Charset::Known(e),
-        Label::Legacy(l) if !l.is_seven_bit() => Charset::Legacy(l),
-        _ => return None,
-    };
-    let fits = score(bytes, charset).is_some_and(|s| s >= SCORE_OF_HINT) && !charset.decode(bytes).contains('\u{fffd}');
-    fits.then_some(charset)
-}
-
 /// Bytes that are no UTF-8 and have no label that counts.
 fn decode_eight_bit<'a>(bytes: &'a [u8], hint: Option<&[u8]>, code: &'static str, said: &str) -> Text<'a> {
     if let Some(charset) = hinted(bytes, hint) {
@@ -191,116 +136,6 @@ fn decode_eight_bit<'a>(bytes: &'a [u8], hint: Option<&[u8]>, code: &'static str
         return Text { repair: found.repair.map(|(c, d, _)| (c, detail(d), 0.7)), ..found };
     }
     choose(bytes).text(bytes, code, said)
-}
-
-/// Charsets that bytes without a label may be of, besides what the detector guesses.
-const RIVALS: &[&Encoding] = &[
-    WINDOWS_1252,
-    WINDOWS_1251,
-    WINDOWS_1250,
-    KOI8_U,
-    IBM866,
-    WINDOWS_1253,
-    WINDOWS_1254,
-    WINDOWS_1255,
-    WINDOWS_1256,
-    WINDOWS_874,
-    SHIFT_JIS,
-    EUC_JP,
-    GB18030,
-    BIG5,
-    EUC_KR,
-    MACINTOSH,
-];
-
-/// The likeliest charset of bytes that are not valid UTF-8, and the next one that makes another text of them.
-fn choose(bytes: &[u8]) -> Choice {
-    let guess = Charset::Known(guess(bytes));
-    let pages = ["ibm850", "ibm852"].into_iter().filter_map(|n| legacy::by_name(n.as_bytes())).map(Charset::Legacy);
-    let rivals = RIVALS.iter().map(|e| Charset::Known(e)).chain(pages).filter(|c| *c != guess);
-    let mut ranked: Vec<(Charset, u32, u32)> = std::iter::once(guess)
-        .chain(rivals)
-        .map(|charset| {
-            let score = score(bytes, charset).unwrap_or(0);
-            let counts = match charset {
-                _ if charset == guess => score + GUESS_BONUS,
-                // What hardly anybody writes without saying so.
-                Charset::Legacy(_) => score.saturating_sub(GUESS_BONUS),
-                Charset::Known(e) if e == MACINTOSH => score.saturating_sub(GUESS_BONUS),
-                Charset::Known(_) => score,
-            };
-            (charset, score, counts)
-        })
-        .collect();
-    ranked.sort_by_key(|(_, _, counts)| std::cmp::Reverse(*counts));
-    let (charset, score, _) = ranked.first().copied().unwrap_or((guess, 0, 0));
-    let sample = sample(bytes).unwrap_or_default();
-    let text = charset.decode(sample);
-    let runner_up = ranked.iter().skip(1).find(|(other, _, _)| other.decode(sample) != text).map(|(c, s, _)| (*c, *s));
-    Choice { charset, score, guessed: charset == guess, runner_up }
-}
-
-/// Charsets that are taken for each other.
-fn confused_with(claim: &'static Encoding) -> &'static [&'static Encoding] {
-    const CYRILLIC: &[&Encoding] = &[WINDOWS_1251, KOI8_U, IBM866, ISO_8859_5];
-    const WESTERN: &[&Encoding] = &[WINDOWS_1252, WINDOWS_1250, ISO_8859_2, WINDOWS_1254, WINDOWS_1257];
-    const SIBLINGS: &[(&Encoding, &[&Encoding])] = &[
-        (ISO_8859_2, &[WINDOWS_1250]),
-        (ISO_8859_6, &[WINDOWS_1256]),
-        (ISO_8859_7, &[WINDOWS_1253]),
-        (ISO_8859_8, &[WINDOWS_1255]),
-        (ISO_8859_8_I, &[WINDOWS_1255]),
-        (ISO_8859_13, &[WINDOWS_1257]),
-        (GB18030, &[BIG5, EUC_KR, SHIFT_JIS]),
-        (BIG5, &[GB18030]),
-        (EUC_KR, &[GB18030]),
-        (SHIFT_JIS, &[EUC_JP]),
-        (EUC_JP, &[SHIFT_JIS]),
-    ];
-    if CYRILLIC.contains(&claim) || claim == KOI8_R {
-        return CYRILLIC;
-    }
-    SIBLINGS.iter().find(|(e, _)| *e == claim).map_or(WESTERN, |(_, s)| s)
-}
-
-/// Whether the bytes prove a claim wrong: another charset makes so much more of them.
-fn challenge(bytes: &[u8], claim: &'static Encoding) -> Option<Choice> {
-    let claimed = score(bytes, Charset::Known(claim))?;
-    if claimed >= SCORE_FINE {
-        return None;
-    }
-    let guess = guess(bytes);
-    // The less there is to judge by, the clearer it must be; a byte the claim does not have is clear.
-    let margin = match weight(bytes) {
-        _ if Charset::Known(claim).decode(bytes).contains('\u{fffd}') => 4,
-        24.. => 8,
-        12.. => 14,
-        6.. => 25,
-        3.. => 45,
-        _ => return None,
-    };
-    let of = |e: &'static Encoding| (e, score(bytes, Charset::Known(e)).unwrap_or(0));
-    // Only Latin 1 is said by programs that do not know; another label is there on purpose, and only rubbish or what
-    // it is often confused with speaks against it.
-    let is_doubtful =
-        claim == WINDOWS_1252 || claimed < SCORE_RUBBISH || Charset::Known(claim).decode(bytes).contains('\u{fffd}');
-    let (rival, won) = Some(guess)
-        .filter(|_| is_doubtful)
-        .into_iter()
-        .chain(confused_with(claim).iter().copied())
-        .filter(|e| *e != claim && !(claim == KOI8_R && *e == KOI8_U))
-        // East Asian mail says Latin 1 when it is wrong: the name of another alphabet is there on purpose.
-        .filter(|e| e.is_single_byte() || !claim.is_single_byte() || claim == WINDOWS_1252)
-        .map(of)
-        .reduce(|best, other| if other.1 > best.1 + if best.0 == guess { GUESS_BONUS } else { 0 } { other } else { best })?;
-    let needed = claimed + if rival == guess { margin } else { margin + GUESS_BONUS };
-    let fits = !Charset::Known(rival).decode(bytes).contains('\u{fffd}');
-    (won >= needed && fits).then_some(Choice {
-        charset: Charset::Known(rival),
-        score: won,
-        guessed: rival == guess,
-        runner_up: Some((Charset::Known(claim), claimed)),
-    })
 }
 
 /// A 7-bit charset is named, the bytes are 8-bit.
@@ -468,23 +303,13 @@ fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     UTF_8.decode_without_bom_handling(bytes).0
 }
 
-/// What the detector takes bytes for that are not valid UTF-8.
-fn guess(bytes: &[u8]) -> &'static Encoding {
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-    detector.feed(bytes.before(DETECT_BYTES), true);
-    let found = detector.guess(None, Utf8Detection::Deny);
-    if found == GBK {
-        return GB18030;
-    }
-    if found == WINDOWS_1252 && mend::is_hungarian(&found.decode_without_bom_handling(bytes.before(DETECT_BYTES)).0) {
-        return WINDOWS_1250;
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use encoding_rs::{
+        BIG5, EUC_JP, EUC_KR, GB18030, ISO_8859_2, ISO_8859_7, KOI8_R, SHIFT_JIS, WINDOWS_874, WINDOWS_1250, WINDOWS_1251,
+        WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257,
+    };
 
     fn read(bytes: &[u8], label: &str) -> (String, Option<&'static str>) {
         let found = decode(bytes, (!label.is_empty()).then_some(label.as_bytes()), None);

@@ -18,9 +18,11 @@
 
 mod address;
 mod attachment;
+mod attribution;
 mod body;
 mod calendar;
 mod charset;
+mod charset_choice;
 mod charset_label;
 mod charset_legacy;
 mod charset_mend;
@@ -45,6 +47,7 @@ mod reader;
 pub mod repair;
 mod rtf;
 mod sanitize;
+mod signature;
 mod smime;
 mod span;
 mod structure;

@@ -10,18 +10,16 @@
 //! None. Time is linear: each line is looked at a bounded number of times, a long line only at
 //! its beginning and end.
 
+use super::attribution;
 use super::locale::{Label, WORDS, lower};
 use super::notice;
+use super::signature;
 use super::span::{Span, shorten};
 use crate::mail::{Fold, FoldKind};
 use std::ops::Range;
 
-/// An attribution is wrapped over at most so many lines.
-const ATTRIBUTION_LINES: usize = 5;
 /// Bytes of a line that are looked at: an attribution or a label is short.
-const LINE_BYTES: usize = 400;
-/// Lines of a signature: a longer one is text.
-const SIGNATURE_LINES: usize = 30;
+pub(super) const LINE_BYTES: usize = 400;
 /// Lines a quoted header may take.
 const HEADER_LINES: usize = 12;
 
@@ -78,10 +76,10 @@ pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize
     }
     found.sort_by_key(|f| f.start);
     let body_end = tail_start(&lines, &found, own.len());
-    found.extend(signature(&lines, &found, body_end));
+    found.extend(signature::of_writer(&lines, &found, body_end));
     found.sort_by_key(|f| f.start);
     let body_end = tail_start(&lines, &found, own.len());
-    found.extend(tracker(own.before(body_end).trim_end()));
+    found.extend(signature::tracker(own.before(body_end).trim_end()));
     found.sort_by_key(|f| f.start);
     found.extend(forwards.iter().map(|f| Fold { start: f.start, end: f.end, kind: FoldKind::Forward }));
     if is_blank_without(text, &found) {
@@ -146,16 +144,8 @@ fn tail_start(lines: &[Line<'_>], folds: &[Fold], end: usize) -> usize {
     at
 }
 
-/// The small sign on a line of its own that trackers of sent mail leave at the end.
-fn tracker(own: &str) -> Option<Fold> {
-    let said = own.trim_end_matches(|c: char| c.is_whitespace() || is_mark(c));
-    let rest = own.after(said.len());
-    let start = said.len() + rest.find('\n')? + 1;
-    rest.contains('\u{1427}').then_some(Fold { start, end: own.len(), kind: FoldKind::Signature })
-}
-
 /// Marks of writing direction and other invisible letters.
-fn is_mark(c: char) -> bool {
+pub(super) fn is_mark(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{ad}' | '\u{1427}')
 }
 
@@ -173,7 +163,7 @@ fn is_blank_without(text: &str, folds: &[Fold]) -> bool {
 /// Whether nothing but quotes and a signature comes.
 fn is_tail(lines: &[Line<'_>]) -> bool {
     match lines.iter().find(|l| !l.blank && !l.quoted && !l.notice) {
-        Some(line) => is_signature_delimiter(line.text) && lines.len() <= SIGNATURE_LINES,
+        Some(line) => signature::is_delimiter(line.text) && lines.len() <= signature::LINES,
         None => true,
     }
 }
@@ -273,7 +263,7 @@ fn lead(lines: &[Line<'_>], at: usize) -> Option<Lead> {
     if is_header_block(lines, at, 3) {
         return Some(Lead::Rest(at, FoldKind::Quote));
     }
-    attribution(lines, at)
+    attribution::at(lines, at).map(|l| Lead::Attribution(l.start, l.end))
 }
 
 pub(super) fn bare(line: &str) -> &str {
@@ -362,176 +352,6 @@ fn is_header_block(lines: &[Line<'_>], at: usize, needed: usize) -> bool {
         && (kinds.contains(&Label::Sent) || kinds.contains(&Label::Subject))
 }
 
-/// An attribution that begins at `at`.
-fn attribution(lines: &[Line<'_>], at: usize) -> Option<Lead> {
-    let first = bare(lines.get(at)?.text);
-    let could_begin = first.contains(|c: char| c.is_numeric() || matches!(c, '@' | '<'))
-        || WORDS.openers.may_begin(first) && begins_like_attribution(&lower(first))
-        || first.ends_with([':', '：']) && ends_with_verb(&lower(first))
-        // A line that is only the name, folded before the address.
-        || lines.get(at + 1).is_some_and(|l| l.text.starts_with('<'));
-    if !could_begin {
-        return None;
-    }
-    let mut joined = String::new();
-    for (n, line) in lines.iter().enumerate().skip(at).take(ATTRIBUTION_LINES) {
-        // A wrapped line may begin with the bracket that closes the address: no quote mark.
-        let closes_bracket = n > at && joined.rfind('<') > joined.rfind('>') && line.text.trim_start().starts_with('>');
-        if closes_bracket {
-            joined.push('>');
-        } else if line.blank || (line.quoted && n > at && !line.text.trim_start_matches(['>', ' ']).starts_with(':')) {
-            return None;
-        }
-        if !joined.is_empty() {
-            joined.push(' ');
-        }
-        joined.push_str(bare(line.text));
-        if joined.len() > LINE_BYTES * 2 {
-            return None;
-        }
-        let next_is_quoted = lines.iter().skip(n + 1).find(|l| !l.blank).is_some_and(|l| l.quoted);
-        if is_attribution(&joined, next_is_quoted) {
-            // The shortest that says it: a line before the date is not part of it.
-            let from = shortest(lines, at, n, next_is_quoted);
-            return (from == at).then_some(Lead::Attribution(at, n + 1));
-        }
-    }
-    None
-}
-
-/// The last line between `at` and `end` that begins like an attribution and from which on the
-/// lines are one; else the last from which on they are one.
-fn shortest(lines: &[Line<'_>], at: usize, end: usize, next_is_quoted: bool) -> usize {
-    let still_is = |from: &usize| {
-        let joined = lines.get(*from..=end).unwrap_or_default().iter().map(|l| bare(l.text)).collect::<Vec<_>>().join(" ");
-        is_attribution(&joined, next_is_quoted)
-    };
-    let begins = |from: &usize| lines.get(*from).is_some_and(|l| begins_like_attribution(&lower(bare(l.text))));
-    // A line that is only the verb is never all of it.
-    let tells = |from: &usize| lines.get(*from).is_some_and(|l| l.text.contains(|c: char| c.is_numeric() || c == '@'));
-    // A line goes on with the address where the one before it ends with an open bracket, or where it begins with one.
-    let goes_on = |from: &usize| {
-        let before = lines.get(at..*from).unwrap_or_default().last().map_or("", |l| l.text.trim_end());
-        before.ends_with('<') || (*from > at && lines.get(*from).is_some_and(|l| l.text.starts_with('<')))
-    };
-    let candidates = || (at..=end).rev().filter(|f| !goes_on(f) && still_is(f));
-    candidates().find(begins).or_else(|| candidates().find(tells)).or_else(|| candidates().next()).unwrap_or(at)
-}
-
-/// Ends with a verb of attribution and a colon.
-fn ends_with_verb(lower: &str) -> bool {
-    let Some(said) = lower.strip_suffix([':', '：']) else { return false };
-    let said = said.trim_end_matches([' ', '\u{a0}']);
-    said.len() < 120 && WORDS.verbs.iter().any(|v| said.ends_with(v))
-}
-
-fn begins_like_attribution(lower: &str) -> bool {
-    WORDS.openers.beginning(lower).any(|(o, rest)| {
-        !o.is_ascii() && !rest.starts_with(|c: char| c.is_alphabetic() && c.is_ascii()) || rest.starts_with([' ', '\u{a0}', ','])
-    })
-}
-
-fn is_attribution(joined: &str, next_is_quoted: bool) -> bool {
-    let text = joined.trim_end_matches(|c: char| c.is_whitespace() || c == '*' || c == '>' && !joined.contains('<'));
-    // Zoho puts dashes around it instead of a colon behind it.
-    let between_dashes = text.starts_with("--") && text.ends_with("--");
-    let text = if between_dashes { text.trim_matches(['-', ' ']) } else { text };
-    let has_colon = between_dashes || text.ends_with([':', '：']);
-    let has_address = text.contains('@');
-    if !has_colon && !next_is_quoted && !has_address {
-        return false;
-    }
-    let lower = lower(text);
-    if !has_colon && !next_is_quoted && !begins_like_attribution(&lower) {
-        return false;
-    }
-    let digits = lower.chars().filter(|c| c.is_numeric()).count();
-    let quotes = WORDS.quoting.beginning(&lower).any(|(_, rest)| rest.starts_with([' ', '\u{a0}']));
-    if quotes && has_colon && (has_address || next_is_quoted) && lower.len() < 200 {
-        return true;
-    }
-    if WORDS.verbs.occur_as_word(&lower) {
-        let has_date = digits >= 3 || has_weekday_or_month(&lower);
-        let verb_ends = WORDS.verbs.iter().any(|v| lower.trim_end_matches([':', '：', ' ', '\u{a0}']).ends_with(v));
-        // "In reply to what she wrote: …" has neither a date nor an address.
-        let is_dated = (has_address || has_date) && (has_colon || verb_ends) && lower.len() < LINE_BYTES;
-        return is_dated || next_is_quoted && verb_ends && lower.len() < 120;
-    }
-    // `2030-01-02 10:00 GMT+01:00 Ann <a@b.example>:`
-    let has_time = lower.as_bytes().windows(5).any(|w| match w {
-        [a, b':', c, d, _] | [_, a, b':', c, d] => a.is_ascii_digit() && c.is_ascii_digit() && d.is_ascii_digit(),
-        _ => false,
-    });
-    let begins_with_date = lower.starts_with(|c: char| c.is_ascii_digit()) && digits >= 8;
-    has_colon && has_address && lower.contains('<') && digits >= 6 && (has_time || begins_with_date)
-}
-
-fn has_weekday_or_month(lower: &str) -> bool {
-    lower.split(|c: char| !c.is_alphabetic()).filter(|w| w.chars().count() >= 3).any(|w| {
-        matches!(w, "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun" | "yesterday" | "today")
-            || super::date_words::month_in_prose(w).is_some()
-    })
-}
-
-/// The signature of the writer, and the lines telephones add.
-fn signature(lines: &[Line<'_>], quotes: &[Fold], body_end: usize) -> Vec<Fold> {
-    let is_free = |l: &Line<'_>| !quotes.iter().any(|f| f.start <= l.start && l.start < f.end);
-    let mut out = Vec::new();
-    let own: Vec<usize> = lines
-        .iter()
-        .enumerate()
-        .filter(|(_, l)| l.start < body_end && is_free_fast(l, quotes, &is_free))
-        .map(|(i, _)| i)
-        .collect();
-    let Some(&last) = own.iter().rev().find(|i| lines.get(**i).is_some_and(|l| !l.blank)) else { return out };
-    let delimiter =
-        own.iter().rev().take(SIGNATURE_LINES).copied().find(|i| lines.get(*i).is_some_and(|l| is_signature_delimiter(l.text)));
-    if let Some(at) = delimiter
-        && let (Some(first), Some(end)) = (lines.get(at), lines.get(last))
-    {
-        let has_words_above = own.iter().take_while(|i| **i < at).any(|i| lines.get(*i).is_some_and(|l| !l.blank));
-        let crosses_quote = quotes.iter().any(|f| f.start >= first.start && f.start < end.end());
-        if has_words_above && !crosses_quote && first.start < end.end() {
-            out.push(Fold { start: first.start, end: end.end(), kind: FoldKind::Signature });
-            return out;
-        }
-    }
-    // The last line, or the one before a link.
-    for back in own.iter().rev().filter(|i| lines.get(**i).is_some_and(|l| !l.blank)).take(3) {
-        let Some(line) = lines.get(*back) else { continue };
-        if is_mobile_signature(line.text) {
-            let end = lines.get(last).map_or(line.end(), Line::end);
-            let crosses_quote = quotes.iter().any(|f| f.start >= line.start && f.start < end);
-            let end = if crosses_quote { line.end() } else { end };
-            out.push(Fold { start: line.start, end, kind: FoldKind::Signature });
-            break;
-        }
-    }
-    out
-}
-
-/// Most mails have few folds; a mail with very many is looked at by its first ones only.
-fn is_free_fast(line: &Line<'_>, quotes: &[Fold], is_free: &dyn Fn(&Line<'_>) -> bool) -> bool {
-    if quotes.len() > 64 {
-        let i = quotes.partition_point(|f| f.start <= line.start);
-        return i.checked_sub(1).and_then(|i| quotes.get(i)).is_none_or(|f| line.start >= f.end);
-    }
-    is_free(line)
-}
-
-fn is_signature_delimiter(line: &str) -> bool {
-    matches!(line.trim_end(), "--" | "---" | "—" | "–" | "– –" | "__" | "- --" | "-- \u{a0}") || line == "-- "
-}
-
-fn is_mobile_signature(line: &str) -> bool {
-    let line = bare(line);
-    if line.chars().count() > 90 || line.contains(", ") {
-        return false;
-    }
-    let lower = lower(line.trim_start_matches(['<', '[', '(', '-', ' ', '\u{200e}', '\u{200f}']));
-    WORDS.mobiles.beginning(&lower).any(|(m, rest)| !rest.starts_with(char::is_alphabetic) || !m.is_ascii())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -592,16 +412,6 @@ mod tests {
     }
 
     #[test]
-    fn a_trackers_sign_at_the_end_is_no_word() {
-        assert_eq!(
-            (reply("new words\n\n\u{1427}"), kinds("new words\n\u{1427}\n")),
-            ("new words".to_owned(), vec![FoldKind::Signature])
-        );
-        assert_eq!(reply("new words\n\n\u{1427}\n\n-- \nAnn"), "new words");
-        assert_eq!(reply("\u{1427}"), "\u{1427}");
-    }
-
-    #[test]
     fn words_that_only_look_like_a_lead_stay() {
         for text in [
             "On this day\n\nI wrote something\n\nwhich was very interesting.",
@@ -621,53 +431,6 @@ mod tests {
         assert_eq!(reply("hello\n\nSent from my iPhone"), "hello");
         assert_eq!(reply("hello\n\nVon meinem iPhone gesendet\n\nAm 01.01.2030 schrieb Ann <a@b.example>:\n> old"), "hello");
         assert_eq!(kinds("hello\n\n-- \nAnn\n\nOn Jan 1, 2030, Bob wrote:\n> old"), [FoldKind::Signature, FoldKind::Quote]);
-    }
-
-    #[test]
-    fn the_line_of_a_telephone_folds_in_many_languages() {
-        for line in [
-            "Sent from my iPhone",
-            "Get Outlook for iOS<https://aka.ms/o0ukef>",
-            "Von meinem iPhone gesendet",
-            "Holen Sie sich Outlook für Android",
-            "Diese Nachricht wurde von meinem Android Mobiltelefon mit GMX Mail gesendet.",
-            "Envoyé de mon iPhone",
-            "Envoyé à partir de l’application Mail Orange",
-            "Envoyé depuis mon appareil Galaxy",
-            "Enviado desde mi iPhone",
-            "Inviato da iPhone",
-            "Enviado do meu iPhone",
-            "Verstuurd vanaf mijn iPhone",
-            "Sendt fra min iPhone",
-            "Sendt fra min iPhone",
-            "Skickat från min iPhone",
-            "Lähetetty iPhonesta",
-            "Wysłane z iPhone'a",
-            "Odesláno z iPhonu",
-            "iPhone-ról küldve",
-            "Отправлено с iPhone",
-            "Надіслано з iPhone",
-            "Στάλθηκε από το iPhone μου",
-            "iPhone'umdan gönderildi",
-            "נשלח מה-iPhone שלי",
-            "تم الإرسال من iPhone الخاص بي",
-            "发自我的 iPhone",
-            "從我的 iPhone 傳送",
-            "iPhoneから送信",
-            "나의 iPhone에서 보냄",
-            "ส่งจาก iPhone ของฉัน",
-            "Đã gửi từ iPhone của tôi",
-            "Dikirim dari iPhone saya",
-            "Sent from my BlackBerry® smartphone from Example Mobile",
-            "Sent from Yahoo Mail on Android",
-            "Trimis de pe iPhone-ul meu",
-            "Enviat des del meu iPhone",
-        ] {
-            assert_eq!(kinds(&format!("words\n\n{line}")), [FoldKind::Signature], "{line}");
-        }
-        for line in ["Sent from Ann, who is away", "iPhone is broken", "Sentences end here"] {
-            assert!(kinds(&format!("words\n\n{line}")).is_empty(), "{line}");
-        }
     }
 
     #[test]
