@@ -17,7 +17,9 @@ pub mod letters;
 pub mod program;
 pub mod render;
 pub mod truth;
+mod visual;
 pub mod when;
+pub mod winmail;
 mod words;
 
 pub use body::Shape;

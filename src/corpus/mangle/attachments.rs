@@ -1,8 +1,9 @@
 //! Files and their names.
 
 use super::list;
-use super::slot::{NAME, TREE};
+use super::slot::{CHARSET, FOOT, NAME, TEXT, TRANSFER, TREE};
 use crate::corpus::generate::draft::{Content, Draft, NameForm, Part};
+use crate::corpus::generate::winmail::winmail;
 
 list! {
     Draft "attachments.encoded-words", NAME, "Outlook, Gmail", "RFC 2047 in quotes, where it is not allowed",
@@ -121,6 +122,24 @@ list! {
             children.insert(last, copy);
             let Some(file) = d.truth.attachments.last().cloned() else { return false };
             d.truth.attachments.push(file);
+            true
+        };
+    Draft "attachments.winmail", NAME | TREE, "Exchange and Outlook with rich text for the outside", "files within a winmail.dat, each with what it is or as an octet-stream",
+        |d, dice| {
+            if d.shape != "mixed" || d.root.kind != "multipart/mixed" { return false; }
+            let Content::Parts(children) = &mut d.root.content else { return false };
+            let tagged = dice.chance(50);
+            let files = children.split_off(1);
+            if !tagged { d.truth.attachments.iter_mut().for_each(|f| f.content_type = "application/octet-stream".to_owned()); }
+            children.push(winmail(None, &files, tagged));
+            true
+        };
+    Draft "attachments.winmail-body", NAME | TREE | TEXT | FOOT | CHARSET | TRANSFER, "Exchange and Outlook with rich text for the outside", "the text within a winmail.dat alone",
+        |d, _| {
+            if d.shape != "plain" || d.root.kind != "text/plain" || !d.root.more.is_empty() || d.root.type_line.is_some() { return false; }
+            let Some(text) = d.root.text().filter(|t| !t.is_empty()).map(str::to_owned) else { return false };
+            let empty = Part { label: Some("us-ascii".to_owned()), ..Part::new("text/plain", Content::Text(String::new())) };
+            d.root = Part::multipart("mixed", "_000_outlook_".to_owned(), vec![empty, winmail(Some(&text), &[], false)]);
             true
         };
     Draft "attachments.empty-file", TREE, "zammad#2499: gateways that strip", "a file of no bytes",

@@ -1,10 +1,10 @@
 //! What is said about the letters of a body, and what they are.
 
 use super::list;
-use super::slot::{CHARSET, TRANSFER};
+use super::slot::{CHARSET, TEXT, TRANSFER};
 use super::text::prepend;
 use crate::corpus::generate::Dice;
-use crate::corpus::generate::draft::{Content, Draft, Transfer};
+use crate::corpus::generate::draft::{Content, Draft, Part, Transfer};
 use crate::corpus::generate::letters::{Charset, UTF_8};
 
 /// Letters beyond ASCII from which a person (and a reader) can tell what an unlabelled text is.
@@ -63,6 +63,17 @@ list! {
         |d, dice| d.language.tag == "zh-Hans" && prepend(d, "有个字写作㐂，还有一个写作䶮。") && relabel(d, dice, &["gb18030"], "gb2312", 4);
     Draft "charset.traditional-as-gb2312", CHARSET, "Chinese Outlook in Taiwan", "traditional letters in GBK under the label gb2312",
         |d, dice| d.language.tag == "zh-Hant" && relabel(d, dice, &["gbk"], "gb2312", 4);
+    Draft "charset.hkscs", CHARSET, "Outlook in Hong Kong", "big5 with the letters that Hong Kong added, under either name",
+        |d, dice| {
+            let label = *dice.pick(&["big5", "big5-hkscs", "Big5-HKSCS"]);
+            d.language.tag == "zh-Hant" && prepend(d, "我哋收到咗啲嘢，喺香港寄嚟嘅。") && relabel(d, dice, &["big5-hkscs"], label, 4)
+        };
+    Draft "charset.hebrew-visual", CHARSET | TEXT, "old Israeli web mailers, mainframes", "Hebrew as it is seen, each line from its left end, labelled iso-8859-8 (RFC 1556)",
+        |d, dice| {
+            // Tags, and what marks a quote, are at their place in either order.
+            let turned = |p: &&mut Part| p.kind == "text/plain" && p.more.is_empty() && p.text().is_some_and(|t| !t.lines().any(|l| l.starts_with('>')));
+            d.language.tag == "he" && d.texts_mut().iter().all(turned) && relabel(d, dice, &["iso-8859-8"], "iso-8859-8", 8)
+        };
     Draft "charset.hz", CHARSET, "old news gateways", "hz-gb-2312",
         |d, dice| d.language.tag == "zh-Hans" && relabel(d, dice, &["hz-gb-2312"], "hz-gb-2312", 4);
     Draft "charset.cp949-as-euc-kr", CHARSET, "Korean Outlook", "euc-kr is named, syllables beyond it are used",
@@ -134,6 +145,8 @@ list! {
                 Some(crlf(once.as_bytes()))
             }, "utf-8", Transfer::Base64)
         };
+    // 0xA0 is a no-break space in every charset of ISO 8859 and of Windows that a template may come from: what the
+    // writer meant is certain. Clients that know no better show U+FFFD in its place, others (Outlook) a blank.
     Draft "charset.stray-byte", CHARSET | TRANSFER, "templates filled from a Latin 1 database", "a no-break space of Latin 1 between words of UTF-8, which is shown as one",
         |d, _| {
             if d.shape == "flowed" || d.texts_mut().len() != 1 || d.truth.text.is_none() || d.truth.reply.is_some() { return false; }
@@ -232,6 +245,7 @@ fn misspelt(d: &mut Draft, dice: &mut Dice) -> bool {
             "shift_jis" => &["shift-jis", "sjis", "x-sjis", "cp932", "ms_kanji"],
             "iso-2022-jp" => &["iso2022-jp", "ISO-2022-JP-MS", "cp50220", "cp50221", "x-iso-2022-jp"],
             "euc-kr" | "ks_c_5601-1987" => &["ks_c_5601", "cp949", "euckr", "KSC5601"],
+            "windows-1258" => &["1258", "cp1258", "windows1258", "x-cp1258"],
             "tis-620" => &["tis620", "TIS-620", "cp874"],
             _ => &[],
         }
