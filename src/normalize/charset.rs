@@ -38,6 +38,7 @@ impl Charset {
 
     pub(super) fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
         match self {
+            Charset::Known(e) if e == WINDOWS_1258 => mend::composed(&decode_replacing(bytes, e)).into(),
             Charset::Known(e) => decode_replacing(bytes, e),
             Charset::Legacy(l) => l.decode(bytes).into(),
         }

@@ -79,6 +79,7 @@ const RIVALS: &[&Encoding] = &[
     WINDOWS_1254,
     WINDOWS_1255,
     WINDOWS_1256,
+    WINDOWS_1257,
     WINDOWS_874,
     SHIFT_JIS,
     EUC_JP,

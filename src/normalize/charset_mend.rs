@@ -169,8 +169,12 @@ fn is_final(c: char) -> bool {
 
 /// A line of Hebrew from its end; in a line of Latin words, or of markup, only the Hebrew in it; any other as it is.
 fn turned(line: &str) -> String {
-    let hebrew = line.chars().filter(|c| is_hebrew(*c)).count();
-    let latin = line.chars().filter(char::is_ascii_alphabetic).count();
+    // An address is one word, however long.
+    let (mut hebrew, mut latin) = (0usize, 0usize);
+    for word in line.split_whitespace() {
+        hebrew += usize::from(word.contains(is_hebrew));
+        latin += usize::from(word.contains(|c: char| c.is_ascii_alphabetic()));
+    }
     if hebrew == 0 {
         return line.to_owned();
     }
@@ -190,33 +194,55 @@ fn turned(line: &str) -> String {
     out + rest
 }
 
-/// A line from its end, save numbers and Latin words.
+/// A line from its end, save numbers, and Latin words with all that stands between them.
 fn from_its_end(line: &str) -> String {
     let (line, end) = line.strip_suffix('\r').map_or((line, ""), |l| (l, "\r"));
     let letters: Vec<char> = line.chars().collect();
     let mut out = String::with_capacity(line.len());
     let mut rest: &[char] = &letters;
+    // Where what has no Hebrew in it begins, and the Latin in it.
+    let (mut clean, mut latin) = (rest.len(), None);
     while let Some((&last, before)) = rest.split_last() {
         if !last.is_ascii_alphanumeric() {
-            out.push(match last {
-                '(' => ')',
-                ')' => '(',
-                '[' => ']',
-                ']' => '[',
-                other => other,
-            });
+            out.push(mirrored(last));
             rest = before;
             continue;
         }
-        let within = |c: &&char| c.is_ascii_alphanumeric() || matches!(c, '.' | ',' | ':' | '/' | '-' | '@' | '_');
-        let run = rest.iter().rev().take_while(within).count();
-        let (left, word) = rest.split_at(rest.len() - run);
-        let signs = word.iter().take_while(|c| !c.is_ascii_alphanumeric()).count();
-        out.extend(word.iter().skip(signs));
-        out.extend(word.iter().take(signs).rev());
+        if rest.len() <= clean {
+            clean = rest.iter().rposition(|c| is_hebrew(*c)).map_or(0, |i| i + 1);
+            latin = rest.iter().skip(clean).position(char::is_ascii_alphabetic).map(|i| clean + i);
+        }
+        // What begins with a Latin letter goes on from left to right up to its last letter or digit.
+        let start = latin.take().unwrap_or_else(|| number(rest));
+        let (left, run) = rest.split_at(start);
+        out.extend(run);
         rest = left;
     }
     out + end
+}
+
+/// Where the number at the end begins: digits, with single signs between them.
+fn number(letters: &[char]) -> usize {
+    let mut start = letters.len();
+    let is_digit = |at: Option<usize>| at.and_then(|at| letters.get(at)).is_some_and(char::is_ascii_digit);
+    while let Some(at) = start.checked_sub(1) {
+        let sign = matches!(letters.get(at), Some('.' | ',' | ':' | '/' | '-' | '+')) && is_digit(Some(start));
+        if !is_digit(Some(at)) && !(sign && is_digit(at.checked_sub(1))) {
+            break;
+        }
+        start = at;
+    }
+    start
+}
+
+fn mirrored(c: char) -> char {
+    match c {
+        '(' => ')',
+        ')' => '(',
+        '[' => ']',
+        ']' => '[',
+        other => other,
+    }
 }
 
 /// Words of Hungarian that are in nearly every letter, and in no western language all together.
@@ -231,7 +257,9 @@ pub(super) fn is_hungarian(western: &str) -> bool {
     if !western.contains(['õ', 'û', 'Õ', 'Û']) {
         return false;
     }
-    let words = western.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).take(WORDS_MAX);
+    // Of html what stands between tags.
+    let shown = western.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, behind)| behind));
+    let words = shown.flat_map(|piece| piece.split(|c: char| !c.is_alphabetic())).filter(|w| !w.is_empty()).take(WORDS_MAX);
     let (mut all, mut common) = (0, 0);
     for word in words {
         all += 1;
@@ -247,6 +275,7 @@ mod tests {
     #[test]
     fn hungarian_is_known_by_its_words() {
         assert!(is_hungarian("Meg tudnák nézni, hogy a raktárban maradt-e belõle néhány?"));
+        assert!(is_hungarian("<html><body><p style=\"margin: 0\">Meg tudnák nézni, hogy maradt-e belõle?</p></body></html>"));
         for text in ["A senhora não põe a mesa à uma", "Il a dû partir, bien sûr, à une heure", "Kas saaksite õhtul tulla?"]
         {
             assert!(!is_hungarian(text), "{text}");
@@ -290,6 +319,13 @@ mod tests {
             from_visual_order("my name (םולש ןב) is Hebrew\nall Latin here\nםולש <nl>").as_deref(),
             Some("my name (בן שלום) is Hebrew\nall Latin here\nשלום <nl>")
         );
+        for (seen, read) in [
+            ("https://a-b.example/1?x=2 :תרתוכב ,םולש", "שלום, בכותרת: https://a-b.example/1?x=2"),
+            ("לומתא SAP Business One ונינק ,םולש", "שלום, קנינו SAP Business One אתמול"),
+            ("12:30-ב 4.711,5 םוכסה 7 8 ,םולש", "שלום, 8 7 הסכום 4.711,5 ב-12:30"),
+        ] {
+            assert_eq!(from_visual_order(seen).as_deref(), Some(read));
+        }
         assert_eq!(from_visual_order("ביום ראשון"), None);
         assert_eq!(from_visual_order("אבג"), None);
     }

@@ -176,14 +176,15 @@ fn indented_field(line: &[u8]) -> Option<usize> {
     (written_as_field && line.after(blanks + value).starts_with(b" ")).then_some(blanks)
 }
 
-/// Fields whose own folded lines look like fields.
-fn holds_field_names(name: &str) -> bool {
+/// Fields whose own folded lines look like fields. Nothing comes behind the date of a Received, which follows its
+/// semicolon.
+fn holds_field_names(name: &str, value: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     name.starts_with("x-")
         || name.starts_with("arc-")
         || name.contains("signature")
         || name.contains("results")
-        || name == "received"
+        || (name == "received" && !value.contains(&b';'))
 }
 
 /// Reads the header that begins at `start`. `is_delimiter` says whether a line is a boundary
@@ -230,7 +231,7 @@ pub(super) fn read<'a>(
         let first = line.first().copied().unwrap_or_default();
         let blank_first = matches!(first, b' ' | b'\t');
         if blank_first
-            && open.is_some_and(|(name, _)| !holds_field_names(name))
+            && open.is_some_and(|(name, from)| !holds_field_names(name, raw.span(from, value_end)))
             && let Some(blanks) = indented_field(line)
         {
             repairs.note(repair::HEADER_INDENTED, place, "a known field begins with a blank; read as a field", 0.8);
@@ -478,6 +479,8 @@ mod tests {
         let (list, _, codes) = fields(b"Date: Tue, 1 Jan 2030 00:00:00 +0000\n Subject: hi\n\n");
         assert_eq!(names(&list), ["Date", "Subject"]);
         assert_eq!(codes, [repair::HEADER_INDENTED]);
+        let (list, _, _) = fields(b"Received: by a\n From: me\n id 1; Tue, 1 Jan 2030 00:00:00 +0000\n To: b@c.example\n\n");
+        assert_eq!(names(&list), ["Received", "To"]);
     }
 
     #[test]

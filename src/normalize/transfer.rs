@@ -301,7 +301,8 @@ pub(super) fn quoted_printable(input: &[u8]) -> Decoded<'_> {
             rest = after.after(2);
             continue;
         }
-        let blanks = after.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        // A NUL that crept in between is no more than a blank.
+        let blanks = after.iter().take_while(|b| matches!(b, b' ' | b'\t' | 0)).count();
         let line_end = after.after(blanks);
         rest = match line_end {
             // CRCRLF is one line end: some relay has added a CR to each line.
@@ -411,6 +412,7 @@ mod tests {
         assert_eq!(text(&quoted_printable(b"a=3Db=3db = c= \r\nd=")), "a=b=b = cd");
         assert_eq!(quoted_printable(b"1=Z").flaws, 1);
         assert_eq!(text(&quoted_printable(b"a=\r\r\nb=\rc=\n\nd")), "abc\nd");
+        assert_eq!(text(&quoted_printable(b"wo= \0\r\nrd")), "word");
     }
 
     #[test]
