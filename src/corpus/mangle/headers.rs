@@ -1,7 +1,7 @@
 //! How the lines of a header are put.
 
 use super::list;
-use super::slot::{FIELDS, GAP, SUBJECT, TEXT, TRACE, TREE, TYPE};
+use super::slot::{CHARSET, FIELDS, GAP, SUBJECT, TEXT, TRACE, TREE, TYPE};
 use crate::corpus::generate::draft::{Content, Field, Value};
 
 list! {
@@ -81,7 +81,7 @@ list! {
         };
     Draft "headers.extra-blank-lines", GAP, "form mailers", "several blank lines between header and body",
         |d, _| { d.gap = b"\r\n\r\n\r\n"; true };
-    Draft "headers.type-twice", TYPE | TREE, "scanners that add a Content-Type", "Content-Type twice, the same both times",
+    Draft "headers.type-twice", TYPE | TREE | CHARSET, "scanners that add a Content-Type", "Content-Type twice, the same both times",
         |d, _| {
             if d.root.type_line.is_some() || d.root.name.is_some() || matches!(d.root.content, Content::Parts(_)) { return false; }
             let Some(label) = &d.root.label else { return false };

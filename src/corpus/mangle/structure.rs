@@ -1,7 +1,7 @@
 //! Multiparts as they come.
 
 use super::list;
-use super::slot::{BOUNDARY, CHARSET, FOOT, TRANSFER, TREE, TYPE};
+use super::slot::{BOUNDARY, CHARSET, FOOT, NAME, TRANSFER, TREE, TYPE};
 use crate::corpus::generate::draft::{Boundary, Content, Draft, Part, Transfer};
 
 list! {
@@ -53,7 +53,8 @@ list! {
             d.root.kind = (*dice.pick(&["multipart/x-mixed", "multipart/vnd.vendor", "Multipart/Mixed", "MULTIPART/MIXED"])).to_owned();
             true
         };
-    Draft "structure.related-as-mixed", TREE, "chatwoot#11948: Apple Mail, Zimbra", "an image that the html shows lies in a multipart/mixed, without a disposition",
+    // Without a disposition the name can be in Content-Type alone.
+    Draft "structure.related-as-mixed", NAME | TREE, "chatwoot#11948: Apple Mail, Zimbra", "an image that the html shows lies in a multipart/mixed, without a disposition",
         |d, _| {
             if d.shape != "related" { return false; }
             d.root.kind = "multipart/mixed".to_owned();

@@ -2,7 +2,7 @@
 
 use super::list;
 use super::slot::{CHARSET, FOOT, SUBJECT, TEXT, TRANSFER};
-use crate::corpus::generate::draft::{Content, Draft, Field, Value};
+use crate::corpus::generate::draft::{Content, Draft, Field, Part, Value};
 use crate::corpus::generate::truth::words;
 
 list! {
@@ -44,7 +44,8 @@ list! {
         |d, _| prepend(d, "item\tcount\u{a0}each\nbolt\t7\u{a0}000");
     Draft "text.wrapped-attribution", TEXT, "Gmail (lines of 78 letters)", "the line before a quote is folded over two lines",
         |d, _| {
-            if d.shape != "reply" || d.root.kind != "text/plain" { return false; }
+            // Lines that end elsewhere already are not counted again.
+            if d.shape != "reply" || d.root.kind != "text/plain" || d.truth.text.is_none() { return false; }
             let Some(text) = d.root.text().map(str::to_owned) else { return false };
             let lines: Vec<&str> = text.split('\n').collect();
             let Some(at) = lines.iter().position(|l| l.starts_with("> ")).and_then(|q| q.checked_sub(1)) else { return false };
@@ -73,19 +74,25 @@ fn letter_first(d: &Draft) -> bool {
     !matches!(d.shape, "apple-order" | "image-only" | "empty" | "bounce" | "delay")
 }
 
+/// Not all of the texts are empty, or bytes already.
+fn says_something(texts: &[&mut Part]) -> bool {
+    texts.iter().any(|p| p.text().is_some_and(|t| !t.is_empty()))
+}
+
 /// Puts a line before each form of the text. False, and nothing changes, where a charset can't hold it.
 pub(super) fn prepend(d: &mut Draft, line: &str) -> bool {
     let shape_fits = letter_first(d);
     let mut texts = d.texts_mut();
-    if !shape_fits || texts.is_empty() || texts.iter().any(|p| p.charset.encode(line).is_none()) {
+    if !shape_fits || !says_something(&texts) || texts.iter().any(|p| p.charset.encode(line).is_none()) {
         return false;
     }
     for part in &mut texts {
-        let is_html = part.kind == "text/html";
         let Content::Text(text) = &mut part.content else { continue };
         if text.is_empty() {
             continue;
         }
+        // Html stays html whatever its label says.
+        let is_html = part.kind == "text/html" || text.starts_with('<');
         if is_html {
             let at = text.find("<body").and_then(|b| text[b..].find('>').map(|e| b + e + 1)).unwrap_or(0);
             let lines: Vec<String> = line.split('\n').map(crate::corpus::generate::letter::escaped).collect();
@@ -111,15 +118,16 @@ pub(super) fn prepend(d: &mut Draft, line: &str) -> bool {
 fn append(d: &mut Draft, lines: &str) -> bool {
     let shape_fits = letter_first(d) && !matches!(d.shape, "flowed" | "forwarded-mail");
     let mut texts = d.texts_mut();
-    if !shape_fits || texts.is_empty() || texts.iter().any(|p| p.charset.encode(lines).is_none()) {
+    if !shape_fits || !says_something(&texts) || texts.iter().any(|p| p.charset.encode(lines).is_none()) {
         return false;
     }
     for part in &mut texts {
-        let is_html = part.kind == "text/html";
         let Content::Text(text) = &mut part.content else { continue };
         if text.is_empty() {
             continue;
         }
+        // Html stays html whatever its label says.
+        let is_html = part.kind == "text/html" || text.starts_with('<');
         if is_html {
             let at = text.rfind("</body>").unwrap_or(text.len());
             let lines: Vec<String> = lines.split('\n').map(crate::corpus::generate::letter::escaped).collect();
