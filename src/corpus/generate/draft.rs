@@ -383,6 +383,16 @@ impl Part {
             && matches!(self.content, Content::Text(_))
     }
 
+    /// A text in it is bytes already, and can't be changed any more.
+    #[must_use]
+    pub fn has_encoded_text(&self) -> bool {
+        match &self.content {
+            Content::Encoded(_) => matches!(self.kind.as_str(), "text/plain" | "text/html"),
+            Content::Parts(children) => children.iter().any(Part::has_encoded_text),
+            Content::Text(_) | Content::Bytes(_) => false,
+        }
+    }
+
     fn collect_texts<'a>(&'a mut self, out: &mut Vec<&'a mut Part>) {
         if self.is_shown_text() {
             out.push(self);

@@ -39,7 +39,11 @@ list! {
         |d, _| { if d.truth.text.is_some() { return false; } rewrite(d, |t| {
             let (head, body) = t.split_at(t.find("<body").unwrap_or(0));
             let mut in_tag = false;
-            let body: String = body.chars().map(|c| { if c == '<' { in_tag = true } else if c == '>' { in_tag = false } if c == ' ' && !in_tag { "&nbsp;".to_owned() } else { c.to_string() } }).collect();
+            let letter = |c: char| {
+                in_tag = c == '<' || (in_tag && c != '>');
+                if c == ' ' && !in_tag { "&nbsp;".to_owned() } else { c.to_string() }
+            };
+            let body: String = body.chars().map(letter).collect();
             format!("{head}{body}")
         }) };
     Draft "html.spans-within-words", HTML, "Word (spelling marks)", "elements within the words",

@@ -2,7 +2,7 @@
 
 use super::list;
 use super::slot::{CHARSET, FOOT, SUBJECT, TEXT, TRANSFER};
-use crate::corpus::generate::draft::{Content, Draft, Field, Part, Value};
+use crate::corpus::generate::draft::{Content, Draft, Field, Value};
 use crate::corpus::generate::truth::words;
 
 list! {
@@ -69,21 +69,19 @@ fn plain_alone(d: &Draft) -> bool {
     d.shape != "flowed" && d.root.kind == "text/plain" && matches!(&d.root.content, Content::Text(t) if !t.is_empty())
 }
 
-/// Shapes whose first text is the letter, in each of its alternatives.
+/// Shapes whose first text is the letter, in each of its alternatives, none of which is bytes already.
 fn letter_first(d: &Draft) -> bool {
-    !matches!(d.shape, "apple-order" | "image-only" | "empty" | "bounce" | "delay")
-}
-
-/// Not all of the texts are empty, or bytes already.
-fn says_something(texts: &[&mut Part]) -> bool {
-    texts.iter().any(|p| p.text().is_some_and(|t| !t.is_empty()))
+    !d.root.has_encoded_text() && !matches!(d.shape, "apple-order" | "image-only" | "empty" | "bounce" | "delay")
 }
 
 /// Puts a line before each form of the text. False, and nothing changes, where a charset can't hold it.
 pub(super) fn prepend(d: &mut Draft, line: &str) -> bool {
     let shape_fits = letter_first(d);
     let mut texts = d.texts_mut();
-    if !shape_fits || !says_something(&texts) || texts.iter().any(|p| p.charset.encode(line).is_none()) {
+    if !shape_fits
+        || texts.iter().all(|p| p.text().is_none_or(str::is_empty))
+        || texts.iter().any(|p| p.charset.encode(line).is_none())
+    {
         return false;
     }
     for part in &mut texts {
@@ -118,7 +116,10 @@ pub(super) fn prepend(d: &mut Draft, line: &str) -> bool {
 fn append(d: &mut Draft, lines: &str) -> bool {
     let shape_fits = letter_first(d) && !matches!(d.shape, "flowed" | "forwarded-mail");
     let mut texts = d.texts_mut();
-    if !shape_fits || !says_something(&texts) || texts.iter().any(|p| p.charset.encode(lines).is_none()) {
+    if !shape_fits
+        || texts.iter().all(|p| p.text().is_none_or(str::is_empty))
+        || texts.iter().any(|p| p.charset.encode(lines).is_none())
+    {
         return false;
     }
     for part in &mut texts {
