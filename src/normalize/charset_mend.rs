@@ -227,7 +227,7 @@ fn number(letters: &[char]) -> usize {
     let is_digit = |at: Option<usize>| at.and_then(|at| letters.get(at)).is_some_and(char::is_ascii_digit);
     while let Some(at) = start.checked_sub(1) {
         let sign = matches!(letters.get(at), Some('.' | ',' | ':' | '/' | '-' | '+')) && is_digit(Some(start));
-        if !is_digit(Some(at)) && !(sign && is_digit(at.checked_sub(1))) {
+        if !(is_digit(Some(at)) || sign && is_digit(at.checked_sub(1))) {
             break;
         }
         start = at;

@@ -1,5 +1,7 @@
-//! Well-formed mails whose truth is known, made from a seed: in three dozen languages, in their charsets,
-//! as some forty programs write them. [`super::mangle`] then does to them what real programs and relays do.
+//! Well-formed mails whose truth is known, made from a seed.
+//!
+//! In three dozen languages, in their charsets, as some forty programs write them. [`super::mangle`] then does to them
+//! what real programs and relays do.
 //!
 //! # Failure
 //! None: any seed and number give a mail, the same one on every machine.

@@ -35,7 +35,7 @@ list! {
     Draft "text.emoji", TEXT | CHARSET, "phones", "emoji with joiners and skin tones",
         |d, _| { let utf8 = d.texts_mut().iter().all(|p| p.charset.label == "utf-8"); utf8 && prepend(d, "Fine 👍🏽 says the family 👨‍👩‍👧 from 🇫🇮") };
     Draft "text.long-line", TEXT, "Outlook, web forms", "a line of 900 letters",
-        |d, _| prepend(d, &"many words in one line ".repeat(40).trim_end().to_owned());
+        |d, _| prepend(d, "many words in one line ".repeat(40).trim_end());
     Draft "text.trailing-blanks", TEXT | FOOT | CHARSET, "editors", "blanks and blank lines at the end, which do not count",
         |d, _| plain_alone(d) && d.shape != "flowed" && { if let Content::Text(t) = &mut d.root.content { t.push_str("\n   \n\t\n\n") } true };
     Draft "text.leading-blank-lines", TEXT | CHARSET, "Outlook, phones", "blank lines before the text, which do not count",
