@@ -126,6 +126,7 @@ impl Store {
                 let steps = migrations(&[
                     ("first", include_str!("../../migrations/sqlite/0001_first.sql")),
                     ("threading", include_str!("../../migrations/sqlite/0002_threading.sql")),
+                    ("groups", include_str!("../../migrations/sqlite/0003_groups.sql")),
                 ]);
                 match steps.run(write).await {
                     // Another process may have been at it at the same time: then the second look finds it done.
@@ -139,6 +140,7 @@ impl Store {
                 let steps = migrations(&[
                     ("first", include_str!("../../migrations/postgres/0001_first.sql")),
                     ("threading", include_str!("../../migrations/postgres/0002_threading.sql")),
+                    ("groups", include_str!("../../migrations/postgres/0003_groups.sql")),
                 ]);
                 async {
                     let mut conn = pool.acquire().await?;

@@ -159,18 +159,26 @@ macro_rules! select_item {
         )
     };
 }
-// A list shows of a group its first item, as long as that is in the same state as the others.
+// A list shows of a group its first item. (The index of these lists has just those rows.) An item whose state parts from
+// that of the first leaves the group, so nothing that waits for staff is hidden.
 macro_rules! select_listed_items {
+    ($condition:literal) => {
+        $crate::store::quarantine::select_item!("(group_id IS NULL OR group_id = id) AND ", $condition)
+    };
+}
+// What is released is attached one after the other, the first one first: then the others are shown.
+macro_rules! select_released_items {
     ($condition:literal) => {
         $crate::store::quarantine::select_item!(
             "NOT EXISTS (SELECT 1 FROM quarantine_items g WHERE g.id = quarantine_items.group_id
-               AND g.id <> quarantine_items.id AND g.state = quarantine_items.state) AND ",
+               AND g.id <> quarantine_items.id AND g.state = 'released') AND state = 'released' AND ",
             $condition
         )
     };
 }
 pub(super) use select_item;
 pub(super) use select_listed_items;
+pub(super) use select_released_items;
 
 const OF_MAIL: Query = Query::new(
     "quarantine_of_mail",
@@ -188,7 +196,8 @@ const HOLD_DISPOSITION: Query = Query::new(
 );
 const HOLD_AGAIN: Query = Query::new(
     "quarantine_hold_again",
-    "UPDATE quarantine_items SET state = 'held', reasons = $2, held_at = $3, released_to = NULL WHERE id = $1",
+    "UPDATE quarantine_items SET state = 'held', reasons = $2, held_at = $3, released_to = NULL,
+       group_id = CASE WHEN group_id = $1 THEN group_id END WHERE id = $1",
 );
 const RELEASED: Query = Query::new(
     "quarantine_released",
@@ -200,14 +209,16 @@ const PAGE: Query = Query::new("quarantine_page", select_listed_items!("state = 
 const COUNTS: Query = Query::new("quarantine_counts", "SELECT state, COUNT(*) FROM quarantine_items GROUP BY state");
 const SET_RELEASED: Query = Query::new(
     "quarantine_release",
-    "UPDATE quarantine_items SET state = 'released', released_to = $2, actor = $3, decided_at = $4
+    "UPDATE quarantine_items SET state = 'released', released_to = $2, actor = $3, decided_at = $4,
+       group_id = CASE WHEN group_id = $1 THEN group_id END
      WHERE (id = $1 OR group_id = $1) AND state IN ('held', 'released')",
 );
 // What is held from now on is another group.
 const LEAVE_GROUP: Query = Query::new("brakes_leave_group", "UPDATE brakes SET group_id = NULL, held = 0 WHERE group_id = $1");
 const SET_DISCARDED: Query = Query::new(
     "quarantine_discard",
-    "UPDATE quarantine_items SET state = 'discarded', actor = $2, decided_at = $3
+    "UPDATE quarantine_items SET state = 'discarded', actor = $2, decided_at = $3,
+       group_id = CASE WHEN group_id = $1 THEN group_id END
      WHERE (id = $1 OR group_id = $1) AND state = 'held'",
 );
 const DISCARD_DISPOSITION: Query = Query::new(

@@ -28,6 +28,12 @@ const MATCHING: Query = Query::new(
          ORDER BY id DESC LIMIT $5"
     ),
 );
+const MATCHING_RELEASED: Query = Query::new(
+    "quarantine_matching_released",
+    super::quarantine::select_released_items!(
+        "id < $1 AND ($2 IS NULL OR reasons LIKE $2) AND ($3 IS NULL OR organisation = $3) ORDER BY id DESC LIMIT $4"
+    ),
+);
 const MATCHING_ANY_STATE: Query = Query::new(
     "quarantine_matching_any_state",
     super::quarantine::select_listed_items!(
@@ -56,6 +62,7 @@ impl Store {
         let rest = values![before, reason, filter.organisation, page_rows(max)];
         let mut conn = self.reader().await?;
         let rows = match filter.state {
+            Some(QuarantineState::Released) => conn.rows(&MATCHING_RELEASED, rest).await?,
             Some(state) => {
                 let mut values = values![state.as_str()];
                 values.extend(rest);

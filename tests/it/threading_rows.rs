@@ -8,7 +8,8 @@ use tidegate::directory::{Directory, Mailbox};
 use tidegate::limits::Limits;
 use tidegate::mail::{
     ConversationId, Decision, DispositionKind, Envelope, EnvelopeRecipient, JournalId, Locator, MailboxId, May, MessageId,
-    OrganisationId, Outcome, Position, Prepared, Protocol, QuarantineId, ReasonCode, Release, Rule, Versions, Where,
+    OrganisationId, Outcome, Position, Prepared, Protocol, QuarantineId, QuarantineReason, ReasonCode, Release, Rule, Versions,
+    Where,
 };
 use tidegate::normalize::normalize;
 use tidegate::store::{QuarantineFilter, QuarantineState, Store};
@@ -203,6 +204,44 @@ on_both_databases! {
         // Another organisation never had one.
         let other = Desk::new(db, "other", &["help@other.test"]).await;
         assert!(matches!(other.take(other.mail(9, &[0], &raw("9@a.test", "x", "", "9"))).await, Outcome::Attached { .. }));
+    }
+
+    async fn what_is_decided_by_itself_leaves_its_group_and_is_never_hidden(db: Database) {
+        let mut desk = Desk::new(db, "acme", &["help@desk.test"]).await;
+        desk.limits.threading.brakes.sender_max = 1;
+        let flood = |n: i64| desk.mail(n, &[0], &raw(&format!("{n}@a.test"), &format!("Mail {n}"), "", &n.to_string()));
+        let mut held = Vec::new();
+        for outcome in desk.store.attach(&(0..5).map(flood).collect::<Vec<_>>(), &decide).await.unwrap() {
+            if let Outcome::Quarantined(id, _) = outcome {
+                held.push(id);
+            }
+        }
+        let [first, second, third, fourth] = held[..] else { panic!("{held:?}") };
+        let shown = async |state| {
+            let filter = QuarantineFilter { state: Some(state), ..QuarantineFilter::default() };
+            let items = desk.store.quarantine_matching(&filter, 50).await.unwrap();
+            items.iter().map(|i| (i.id, i.group_items)).collect::<Vec<_>>()
+        };
+        desk.store.release(third, None, "cli").await.unwrap();
+        assert_eq!(shown(QuarantineState::Held).await, [(first, 3)]);
+        assert_eq!(shown(QuarantineState::Released).await, [(third, 0)]);
+
+        // Its reader fails: staff see it again, beside the group.
+        let locator = desk.store.quarantine_item(third).await.unwrap().locator;
+        let failed = [QuarantineReason { code: ReasonCode::ReaderTimedOut, detail: "20 s".into() }];
+        let again = desk.store.quarantine(locator, 1, &[(desk.organisation, vec![])], &failed).await.unwrap();
+        assert_eq!(again, [third]);
+        assert_eq!(shown(QuarantineState::Held).await, [(third, 0), (first, 3)]);
+
+        // The rest is released, and stays in sight until the last is attached.
+        desk.store.release(first, None, "cli").await.unwrap();
+        assert_eq!((shown(QuarantineState::Held).await, shown(QuarantineState::Released).await), (vec![(third, 0)], vec![(first, 3)]));
+        let mut mail = flood(1);
+        mail.locator = desk.store.quarantine_item(first).await.unwrap().locator;
+        mail.release = Some(Release { item: first, conversation: None });
+        desk.attach(mail).await;
+        assert_eq!(shown(QuarantineState::Released).await, [(fourth, 0), (second, 0)]);
+        assert_eq!(shown(QuarantineState::Attached).await, [(first, 1)]);
     }
 
     async fn counts_of_brakes_that_are_over_do_not_stay(db: Database) {
