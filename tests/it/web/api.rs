@@ -238,8 +238,8 @@ async fn a_conversation_without_end_is_read_in_pages_and_tells_where_it_goes_on(
     let gateway = Gateway::start_with(&config).await;
     let mut conversations = Vec::new();
     for n in 0..16 {
-        let parent = if n == 0 { String::new() } else { format!("\nIn-Reply-To: <{}@x>", n - 1) };
-        let headers = format!("Subject: robot\nMessage-ID: <{n}@x>\nCc: p{n}@sender.example{parent}");
+        let parent = if n == 0 { String::new() } else { format!("\nIn-Reply-To: <robot.{}@mail.example>", n - 1) };
+        let headers = format!("Subject: robot\nMessage-ID: <robot.{n}@mail.example>\nCc: p{n}@sender.example{parent}");
         conversations.push(gateway.attached(&mail(&headers, &format!("message {n}"))).await.0);
     }
     conversations.dedup();
@@ -256,7 +256,7 @@ async fn a_conversation_without_end_is_read_in_pages_and_tells_where_it_goes_on(
             next = format!("&after={cursor}");
         }
     };
-    assert_eq!(pages(&mut api, "messages", "message_id").await, (7..14).map(|n| format!("{n}@x")).collect::<Vec<_>>());
+    assert_eq!(pages(&mut api, "messages", "message_id").await, (7..14).map(|n| format!("robot.{n}@mail.example")).collect::<Vec<_>>());
     let people = pages(&mut api, "participants", "address").await;
     assert!(people.is_sorted() && people.contains(&"ada@sender.example".to_owned()), "{people:?}");
     let whole = api.get(&format!("/v1/conversations/{second}")).await.json();
