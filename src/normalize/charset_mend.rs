@@ -178,7 +178,8 @@ fn turned(line: &str) -> String {
     if hebrew == 0 {
         return line.to_owned();
     }
-    if hebrew > latin && !line.contains(['<', '>']) {
+    let ends_hebrew = line.chars().rev().find(|c| c.is_alphabetic()).is_some_and(is_hebrew);
+    if (hebrew > latin || hebrew == latin && ends_hebrew) && !line.contains(['<', '>']) {
         return from_its_end(line);
     }
     let mut out = String::with_capacity(line.len());
@@ -260,12 +261,16 @@ pub(super) fn is_hungarian(western: &str) -> bool {
     // Of html what stands between tags.
     let shown = western.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, behind)| behind));
     let words = shown.flat_map(|piece| piece.split(|c: char| !c.is_alphabetic())).filter(|w| !w.is_empty()).take(WORDS_MAX);
-    let (mut all, mut common) = (0, 0);
+    let (mut all, mut common, mut others) = (0, 0, 0);
     for word in words {
+        let word = word.to_lowercase();
+        let known = HUNGARIAN.contains(&word.as_str());
         all += 1;
-        common += usize::from(HUNGARIAN.contains(&word.to_lowercase().as_str()));
+        common += usize::from(known);
+        // The article is a word of Portuguese too.
+        others += usize::from(known && word != "a");
     }
-    common >= 2 && common * 12 > all
+    others >= 1 && common >= 2 && common * 12 > all
 }
 
 #[cfg(test)]

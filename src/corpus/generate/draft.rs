@@ -1,5 +1,5 @@
 //! A mail before it is bytes: fields and parts whose meaning is known, each with the form it will be
-//! written in. Manglings change forms; [`super::render`] writes.
+//! written in. Manglings change forms; [`super::render()`] writes.
 
 use super::language::Language;
 use super::letters::Charset;

@@ -204,7 +204,7 @@ fn encode(bytes: &[u8], part: &Part, is_text: bool, out: &mut Vec<u8>) {
 
 fn base64(bytes: &[u8], quirk: Quirk, out: &mut Vec<u8>) {
     let text = match quirk {
-        Quirk::Blocks => bytes.chunks(57).map(|c| STANDARD.encode(c)).collect::<Vec<_>>().join("\r\n"),
+        Quirk::Blocks => bytes.chunks(55).map(|c| STANDARD.encode(c)).collect::<Vec<_>>().join("\r\n"),
         _ => STANDARD.encode(bytes),
     };
     let lines = |width: usize, end: &str, text: &str| -> String {

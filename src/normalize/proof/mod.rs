@@ -4,7 +4,7 @@
 //! twice, LF like CRLF, gives no more than a fixed multiple of what it was given, folds only what is
 //! there, loses no word and no byte of an attachment, and lets nothing through the sanitizer that an
 //! allow-list does not name. Some bodies read the bytes as they are ([`mail()`], [`html()`]), some let
-//! them choose what a [`made`] mail is like, so that its truth is known.
+//! them choose what a [`mod@made`] mail is like, so that its truth is known.
 //!
 //! # Failure
 //! A panic that says what did not hold, and nothing else.

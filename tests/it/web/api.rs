@@ -256,7 +256,10 @@ async fn a_conversation_without_end_is_read_in_pages_and_tells_where_it_goes_on(
             next = format!("&after={cursor}");
         }
     };
-    assert_eq!(pages(&mut api, "messages", "message_id").await, (7..14).map(|n| format!("robot.{n}@mail.example")).collect::<Vec<_>>());
+    assert_eq!(
+        pages(&mut api, "messages", "message_id").await,
+        (7..14).map(|n| format!("robot.{n}@mail.example")).collect::<Vec<_>>()
+    );
     let people = pages(&mut api, "participants", "address").await;
     assert!(people.is_sorted() && people.contains(&"ada@sender.example".to_owned()), "{people:?}");
     let whole = api.get(&format!("/v1/conversations/{second}")).await.json();
