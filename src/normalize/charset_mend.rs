@@ -168,6 +168,18 @@ fn is_final(c: char) -> bool {
 }
 
 /// A line of Hebrew from its end; in a line of Latin words, or of markup, only the Hebrew in it; any other as it is.
+/// Angle brackets other than those around an address (`<a@b>`).
+fn has_markup(line: &str) -> bool {
+    let mut pieces = line.split('<');
+    pieces.next().is_some_and(|before| before.contains('>'))
+        || pieces.any(|piece| match piece.split_once('>') {
+            Some((inside, behind)) => {
+                !inside.contains('@') || inside.contains(|c: char| c.is_whitespace() || c == '=') || behind.contains('>')
+            }
+            None => true,
+        })
+}
+
 fn turned(line: &str) -> String {
     // An address is one word, however long.
     let (mut hebrew, mut latin) = (0usize, 0usize);
@@ -179,7 +191,7 @@ fn turned(line: &str) -> String {
         return line.to_owned();
     }
     let ends_hebrew = line.chars().rev().find(|c| c.is_alphabetic()).is_some_and(is_hebrew);
-    if (hebrew > latin || hebrew == latin && ends_hebrew) && !line.contains(['<', '>']) {
+    if (hebrew > latin || hebrew == latin && ends_hebrew) && !has_markup(line) {
         return from_its_end(line);
     }
     let mut out = String::with_capacity(line.len());
@@ -238,6 +250,8 @@ fn number(letters: &[char]) -> usize {
 
 fn mirrored(c: char) -> char {
     match c {
+        '<' => '>',
+        '>' => '<',
         '(' => ')',
         ')' => '(',
         '[' => ']',
@@ -327,6 +341,7 @@ mod tests {
         for (seen, read) in [
             ("https://a-b.example/1?x=2 :תרתוכב ,םולש", "שלום, בכותרת: https://a-b.example/1?x=2"),
             ("לומתא SAP Business One ונינק ,םולש", "שלום, קנינו SAP Business One אתמול"),
+            ("<dan@desk.example> ןד :תאמ", "מאת: דן <dan@desk.example>"),
             ("12:30-ב 4.711,5 םוכסה 7 8 ,םולש", "שלום, 8 7 הסכום 4.711,5 ב-12:30"),
         ] {
             assert_eq!(from_visual_order(seen).as_deref(), Some(read));
