@@ -74,14 +74,17 @@ fn letter_first(d: &Draft) -> bool {
     !d.root.has_encoded_text() && !matches!(d.shape, "apple-order" | "image-only" | "empty" | "bounce" | "delay")
 }
 
-/// Puts a line before each form of the text. False, and nothing changes, where a charset can't hold it.
-pub(super) fn prepend(d: &mut Draft, line: &str) -> bool {
-    let shape_fits = letter_first(d);
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Top,
+    Bottom,
+}
+
+/// Puts lines at an end of each form of the text; the truth is the caller's. False, and nothing changes, where there is
+/// no text or a charset can't hold them.
+fn put(d: &mut Draft, lines: &str, end: End) -> bool {
     let mut texts = d.texts_mut();
-    if !shape_fits
-        || texts.iter().all(|p| p.text().is_none_or(str::is_empty))
-        || texts.iter().any(|p| p.charset.encode(line).is_none())
-    {
+    if texts.iter().all(|p| p.text().is_none_or(str::is_empty)) || texts.iter().any(|p| p.charset.encode(lines).is_none()) {
         return false;
     }
     for part in &mut texts {
@@ -90,14 +93,32 @@ pub(super) fn prepend(d: &mut Draft, line: &str) -> bool {
             continue;
         }
         // Html stays html whatever its label says.
-        let is_html = part.kind == "text/html" || text.starts_with('<');
-        if is_html {
-            let at = text.find("<body").and_then(|b| text[b..].find('>').map(|e| b + e + 1)).unwrap_or(0);
-            let lines: Vec<String> = line.split('\n').map(crate::corpus::generate::letter::escaped).collect();
-            text.insert_str(at, &format!("\n<p>{}</p>\n", lines.join("<br>")));
+        if part.kind == "text/html" || text.starts_with('<') {
+            let shown: Vec<String> = lines.split('\n').map(crate::corpus::generate::letter::escaped).collect();
+            match end {
+                End::Top => {
+                    let at = text.find("<body").and_then(|b| text[b..].find('>').map(|e| b + e + 1)).unwrap_or(0);
+                    text.insert_str(at, &format!("\n<p>{}</p>\n", shown.join("<br>")));
+                }
+                End::Bottom => {
+                    let at = text.rfind("</body>").unwrap_or(text.len());
+                    text.insert_str(at, &format!("<p>{}</p>\n", shown.join("<br>\n")));
+                }
+            }
         } else {
-            text.insert_str(0, &format!("{line}\n\n"));
+            match end {
+                End::Top => text.insert_str(0, &format!("{lines}\n\n")),
+                End::Bottom => text.push_str(&format!("\n\n{lines}")),
+            }
         }
+    }
+    true
+}
+
+/// Puts a line before each form of the text. False, and nothing changes, where a charset can't hold it.
+pub(super) fn prepend(d: &mut Draft, line: &str) -> bool {
+    if !letter_first(d) || !put(d, line, End::Top) {
+        return false;
     }
     let own = words(line);
     let t = &mut d.truth;
@@ -114,28 +135,8 @@ pub(super) fn prepend(d: &mut Draft, line: &str) -> bool {
 
 /// Puts lines below each form of the text, as they are shown. What of it counts as written anew is not certain.
 fn append(d: &mut Draft, lines: &str) -> bool {
-    let shape_fits = letter_first(d) && !matches!(d.shape, "flowed" | "forwarded-mail");
-    let mut texts = d.texts_mut();
-    if !shape_fits
-        || texts.iter().all(|p| p.text().is_none_or(str::is_empty))
-        || texts.iter().any(|p| p.charset.encode(lines).is_none())
-    {
+    if !letter_first(d) || matches!(d.shape, "flowed" | "forwarded-mail") || !put(d, lines, End::Bottom) {
         return false;
-    }
-    for part in &mut texts {
-        let Content::Text(text) = &mut part.content else { continue };
-        if text.is_empty() {
-            continue;
-        }
-        // Html stays html whatever its label says.
-        let is_html = part.kind == "text/html" || text.starts_with('<');
-        if is_html {
-            let at = text.rfind("</body>").unwrap_or(text.len());
-            let lines: Vec<String> = lines.split('\n').map(crate::corpus::generate::letter::escaped).collect();
-            text.insert_str(at, &format!("<p>{}</p>\n", lines.join("<br>\n")));
-        } else {
-            text.push_str(&format!("\n\n{lines}"));
-        }
     }
     let t = &mut d.truth;
     if let Some(text) = &mut t.text {
