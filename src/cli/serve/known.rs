@@ -6,6 +6,7 @@
 //! # Trust
 //! The file is readable by its owner only: it holds the keys that sign reply addresses.
 
+use crate::backoff;
 use crate::config::Config;
 use crate::directory::{Directory, Mailbox};
 use crate::mail::{MailboxId, OrganisationId};
@@ -21,6 +22,13 @@ use tokio::sync::watch;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a start waits for the database before it goes on with what it knew.
 const START_WAIT: Duration = Duration::from_secs(5);
+
+/// Between two questions of a start that waits for the database.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// The first wait of a start that went on without it; it doubles.
+const MIGRATE_AGAIN_FIRST: Duration = Duration::from_secs(1);
+/// And the longest: so late may the schema be after the database came back.
+const MIGRATE_AGAIN_MOST: Duration = Duration::from_secs(8);
 
 /// What is known.
 #[derive(Debug)]
@@ -61,7 +69,7 @@ pub(super) async fn learn(config: &Arc<Config>, store: &Store, beyond_loopback: 
             return Ok(known);
         }
         tracing::warn!(away, "the database is away: waiting for it");
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(ASK_AGAIN).await;
     }
 }
 
@@ -91,9 +99,12 @@ async fn ask(config: &Config, store: &Store, beyond_loopback: bool) -> anyhow::R
 fn migrate_later(store: Store) {
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
+        let mut failures = 0_u32;
         while let Err(error) = runtime.block_on(store.migrate()) {
+            failures = failures.saturating_add(1);
+            let wait = backoff::wait(failures, MIGRATE_AGAIN_FIRST, MIGRATE_AGAIN_MOST, backoff::random());
             tracing::warn!(%error, "the database's schema can't be looked at yet");
-            runtime.block_on(tokio::time::sleep(Duration::from_secs(2)));
+            runtime.block_on(tokio::time::sleep(wait));
         }
     });
 }
