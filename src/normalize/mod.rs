@@ -45,6 +45,7 @@ pub mod proof;
 mod quote;
 mod reader;
 pub mod repair;
+mod role;
 mod rtf;
 mod sanitize;
 mod signature;

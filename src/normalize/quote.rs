@@ -353,15 +353,17 @@ fn is_header_block(lines: &[Line<'_>], at: usize, needed: usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn reply(text: &str) -> String {
+    /// What is left when the folds are closed.
+    pub(in super::super) fn reply(text: &str) -> String {
         let mail = crate::mail::NormalizedMail { text: text.to_owned(), folds: folds(text, &[], &[]), ..Default::default() };
         mail.reply()
     }
 
-    fn kinds(text: &str) -> Vec<FoldKind> {
+    /// The folds, in order.
+    pub(in super::super) fn kinds(text: &str) -> Vec<FoldKind> {
         folds(text, &[], &[]).iter().map(|f| f.kind).collect()
     }
 

@@ -13,6 +13,7 @@ use super::header;
 use super::html;
 use super::parameter::{self, Parameterised};
 use super::repair::{self, Repairs};
+use super::role::{body_charset, content_id, content_location, html_charset, is_mail, is_shown_text, looks_binary, related_root};
 use super::smime;
 use super::span::{Span, shorten};
 use super::structure::{self, Part, Tree};
@@ -504,99 +505,6 @@ impl<'r> Reader<'r> {
             self.file(name, &kind, &file.bytes, file.content_id, number);
         }
     }
-}
-
-/// A mail, or a news article, within the mail.
-fn is_mail(kind: &str) -> bool {
-    matches!(kind, "message/rfc822" | "message/global" | "message/news")
-}
-
-/// Text that a client shows as such: an unknown subtype is plain text (RFC 2046 section 4.1.4),
-/// save those that are files by nature.
-fn is_shown_text(kind: &str) -> bool {
-    kind.strip_prefix("text/").is_some_and(|subtype| {
-        !matches!(
-            subtype,
-            "calendar"
-                | "vcard"
-                | "x-vcard"
-                | "directory"
-                | "csv"
-                | "xml"
-                | "rtf"
-                | "css"
-                | "javascript"
-                | "rfc822-headers"
-                | "rfc822-header"
-                | "x-patch"
-                | "x-diff"
-                | "comma-separated-values"
-                | "tab-separated-values"
-                | "json"
-                | "x-vcalendar"
-                | "x-moz-deleted"
-                | "pdf"
-        )
-    })
-}
-
-/// Content-ID without brackets.
-fn content_id(part: &Part<'_>) -> Option<String> {
-    let value = header::unfold(part.fields.get("Content-ID")?);
-    let text = charset::decode(&value, None, None).text;
-    let id = text.trim().trim_start_matches('<').trim_end_matches('>').trim();
-    (!id.is_empty()).then(|| id.to_owned())
-}
-
-/// Content-Location without the blanks that folding put into it.
-fn content_location(part: &Part<'_>) -> Option<String> {
-    let value = header::unfold(part.fields.get("Content-Location")?);
-    let text = charset::decode(&value, None, None).text;
-    let location: String = text.trim().trim_matches('"').split_whitespace().collect();
-    (!location.is_empty()).then_some(location)
-}
-
-/// Which child of a multipart/related is its root: `start`, else the first.
-fn related_root(tree: &Tree<'_>, part: &Part<'_>) -> usize {
-    let Some(start) = part.content_type.get("start") else { return 0 };
-    let start = start.trim().trim_start_matches('<').trim_end_matches('>');
-    part.children.iter().position(|c| tree.parts.get(*c).and_then(content_id).is_some_and(|id| id == start)).unwrap_or(0)
-}
-
-/// The charset that other bytes of the mail are likely in: the first one named for a text, else for words in the
-/// header that are really in it. UTF-8 is none: its bytes say so themselves.
-fn body_charset(tree: &Tree<'_>) -> Option<Vec<u8>> {
-    let of_text = tree
-        .parts
-        .iter()
-        .filter(|p| p.content_type.value.starts_with("text/"))
-        .filter_map(|p| p.content_type.get("charset"))
-        .find(|c| charset::is_hint(c.as_bytes()))
-        .map(|c| c.as_bytes().to_vec());
-    of_text.or_else(|| {
-        let fields = &tree.root()?.fields;
-        let words = ["Subject", "From", "To", "Cc"].into_iter().filter_map(|name| fields.get(name));
-        words.filter_map(encoded_word::proven_charset).map(<[u8]>::to_vec).next()
-    })
-}
-
-/// The charset that html names in a `meta`.
-fn html_charset(bytes: &[u8]) -> Option<&[u8]> {
-    let head = bytes.before(2048);
-    let lower = head.to_ascii_lowercase();
-    let at = memchr::memmem::find(&lower, b"charset=")? + 8;
-    let rest = head.after(at);
-    let rest = rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest);
-    let end =
-        rest.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':' | b'.'))).unwrap_or(rest.len());
-    Some(rest.before(end)).filter(|c| !c.is_empty())
-}
-
-/// A file whose bytes are no text, whatever its label says.
-fn looks_binary(bytes: &[u8]) -> bool {
-    let sample = bytes.before(1024);
-    let strange = sample.iter().filter(|b| matches!(b, 0..=8 | 14..=26 | 28..=31)).count();
-    strange * 20 > sample.len() && !sample.starts_with(b"\xff\xfe") && !sample.starts_with(b"\xfe\xff")
 }
 
 /// Text of html, for callers outside of a mail.

@@ -80,17 +80,8 @@ pub(super) fn tracker(own: &str) -> Option<Fold> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::quote::folds;
+    use super::super::quote::tests::{kinds, reply};
     use crate::mail::FoldKind;
-
-    fn reply(text: &str) -> String {
-        let mail = crate::mail::NormalizedMail { text: text.to_owned(), folds: folds(text, &[], &[]), ..Default::default() };
-        mail.reply()
-    }
-
-    fn kinds(text: &str) -> Vec<FoldKind> {
-        folds(text, &[], &[]).iter().map(|f| f.kind).collect()
-    }
 
     #[test]
     fn a_trackers_sign_at_the_end_is_no_word() {
