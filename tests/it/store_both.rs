@@ -15,7 +15,7 @@ use uuid::Uuid;
 const JOURNAL: JournalId = JournalId(Uuid::from_u128(7));
 
 /// References decide; the oldest conversation stays; a subject of `hold` is held; a sender that is not known is unverified.
-fn decide(keys: &ThreadKeys, index: &ThreadIndex, _fresh: ConversationId) -> Decision {
+pub(crate) fn decide(keys: &ThreadKeys, index: &ThreadIndex, _fresh: ConversationId) -> Decision {
     let mut found: Vec<ConversationId> = keys
         .ids()
         .filter_map(|id| index.ids.get(&(keys.organisation, id.to_owned())))
@@ -39,20 +39,20 @@ fn decide(keys: &ThreadKeys, index: &ThreadIndex, _fresh: ConversationId) -> Dec
 }
 
 /// Mails for one organisation.
-struct Desk {
-    organisation: OrganisationId,
+pub(crate) struct Desk {
+    pub(crate) organisation: OrganisationId,
     mailbox: MailboxId,
 }
 
 impl Desk {
-    async fn new(store: &Store, name: &str) -> Desk {
+    pub(crate) async fn new(store: &Store, name: &str) -> Desk {
         let organisation = store.add_organisation(name, None).await.unwrap();
         let mailbox = store.add_mailbox(organisation, &format!("help@{name}.test")).await.unwrap();
         Desk { organisation, mailbox }
     }
 
     /// A mail at an offset of the journal, with an id, and ids it refers to, from `ann@a.test`.
-    fn mail(&self, offset: u32, id: &str, references: &[&str]) -> Prepared {
+    pub(crate) fn mail(&self, offset: u32, id: &str, references: &[&str]) -> Prepared {
         let ann = Person { name: "Ann".into(), address: "ann@a.test".into() };
         let mut content_hash = [0; 32];
         content_hash[..4].copy_from_slice(&offset.to_be_bytes());
@@ -544,64 +544,6 @@ on_both_databases! {
         assert!(matches!(db.store.register_outbound(&none).await, Err(Error::Conflict(_))));
     }
 
-    async fn the_directory_changes_its_revision_with_every_change(db: Database) {
-        db.store.seed_default_organisation().await.unwrap();
-        db.store.seed_default_organisation().await.unwrap();
-        let seeded = db.store.directory().await.unwrap();
-        assert_eq!(seeded.mailboxes().map(|m| m.address.as_str()).collect::<Vec<_>>(), ["@"]);
-        let acme = db.store.add_organisation("acme", None).await.unwrap();
-        let part = db.store.add_organisation("acme/support", Some(acme)).await.unwrap();
-        assert_eq!(db.store.organisation("acme/support").await.unwrap().parent, Some(acme));
-        assert_eq!(db.store.organisation(&part.to_string()).await.unwrap().id, part);
-        let mailbox = db.store.add_mailbox(part, " Help@Acme.test ").await.unwrap();
-        let now = db.store.directory().await.unwrap();
-        assert!(now.revision > seeded.revision);
-        assert_eq!(now.lookup("help@acme.test").map(|m| m.organisation), Some(part));
-        db.store.remove_mailbox(mailbox).await.unwrap();
-        assert!(db.store.directory_revision().await.unwrap() > now.revision);
-
-        let wrong = [
-            db.store.add_organisation("acme", None).await.map(drop),
-            db.store.add_organisation("x", Some(OrganisationId(Uuid::nil()))).await.map(drop),
-            db.store.add_mailbox(acme, "@").await.map(drop),
-            db.store.add_mailbox(acme, "nobody").await.map(drop),
-            db.store.add_mailbox(OrganisationId(Uuid::nil()), "a@b.test").await.map(drop),
-            db.store.remove_mailbox(mailbox).await,
-        ];
-        for error in wrong {
-            assert!(matches!(error, Err(Error::Conflict(_) | Error::NotFound { .. })), "{error:?}");
-        }
-    }
-
-    async fn a_login_link_works_once_and_sessions_end(db: Database) {
-        let (link, session) = ([1; 32], [2; 32]);
-        let user = db.store.add_user("ann", true, "cli").await.unwrap();
-        assert!(matches!(db.store.add_user("ann", false, "cli").await, Err(Error::Conflict(_))));
-        assert!(!db.store.has_administrator().await.unwrap());
-        db.store.add_login_link(&link, user, 100, 200).await.unwrap();
-        assert_eq!(db.store.login_link_user(&link, 200).await.unwrap(), None, "it is over");
-        assert_eq!(db.store.login_link_user(&link, 199).await.unwrap().map(|u| u.id), Some(user));
-        let used = db.store.use_login_link(&link, "anna", "$argon2id$…", 150).await.unwrap().unwrap();
-        assert_eq!((used.id, used.name.as_str(), used.admin), (user, "anna", true));
-        assert_eq!(db.store.use_login_link(&link, "eve", "$argon2id$…", 150).await.unwrap(), None);
-        assert!(db.store.has_administrator().await.unwrap());
-        db.store.begin_session(&session, user, 150, 300).await.unwrap();
-        assert_eq!(db.store.session_user(&session, 299).await.unwrap().map(|u| u.name), Some("anna".to_owned()));
-        assert_eq!(db.store.session_user(&session, 300).await.unwrap(), None);
-        db.store.end_session(&session).await.unwrap();
-        assert_eq!(db.store.session_user(&session, 200).await.unwrap(), None);
-    }
-
-    async fn one_token_secret_is_made_however_many_nodes_ask(db: Database) {
-        let other = db.another_store().await;
-        let (a, b) = tokio::join!(db.store.token_secrets(), other.token_secrets());
-        assert_eq!(a.unwrap(), b.unwrap());
-        let rotated = db.store.rotate_token_secret().await.unwrap();
-        assert_eq!(rotated.len(), 2);
-        assert_eq!(other.token_secrets().await.unwrap(), rotated);
-        other.close().await;
-    }
-
     async fn an_endpoint_is_leased_by_one_and_told_in_order(db: Database) {
         let desk = Desk::new(&db.store, "acme").await;
         attach_one(&db.store, desk.mail(1, "a@x", &[])).await;
@@ -640,105 +582,4 @@ on_both_databases! {
             assert!(text.contains(&format!("store_query_seconds_count{{query=\"{name}\"}} ")), "{name}: {text}");
         }
     }
-}
-
-#[test]
-fn both_databases_have_the_same_tables_and_columns() {
-    let columns = |text: &str| -> Vec<String> {
-        let mut out = Vec::new();
-        let mut table = None;
-        for line in text.lines().map(str::trim).filter(|l| !l.starts_with("--")) {
-            if let Some(name) = line.strip_prefix("CREATE TABLE ") {
-                table = name.split(' ').next().map(str::to_owned);
-            } else if line.starts_with(')') {
-                table = None;
-            } else if let Some(added) = line.strip_prefix("ALTER TABLE ") {
-                out.extend(
-                    added
-                        .split_once(" ADD COLUMN ")
-                        .map(|(table, rest)| format!("{table}.{}", rest.split(' ').next().unwrap_or_default())),
-                );
-            } else if line.starts_with("CREATE ") || line.starts_with("PRIMARY KEY") {
-                out.push(line.to_owned());
-            } else if let (Some(table), Some((column, rest))) = (&table, line.split_once(' ')) {
-                out.push(format!("{table}.{column}{}", if rest.contains("NOT NULL") { "!" } else { "" }));
-            }
-        }
-        out
-    };
-    let mut sqlite = columns(include_str!("../../migrations/sqlite/0001_first.sql"));
-    assert_eq!(sqlite, columns(include_str!("../../migrations/postgres/0001_first.sql")));
-    let second = columns(include_str!("../../migrations/sqlite/0002_threading.sql"));
-    assert_eq!(second, columns(include_str!("../../migrations/postgres/0002_threading.sql")));
-    let third = columns(include_str!("../../migrations/sqlite/0003_groups.sql"));
-    assert_eq!(third, columns(include_str!("../../migrations/postgres/0003_groups.sql")));
-    sqlite.extend(second.into_iter().chain(third));
-    assert!(sqlite.len() > 100, "{sqlite:?}");
-
-    // What is stable is documented.
-    let manual = include_str!("../../docs/schema.md");
-    let own = [
-        "message_ids",
-        "brakes",
-        "outbound_mails",
-        "webhook_endpoints",
-        "users",
-        "sessions",
-        "login_links",
-        "token_keys",
-        "directory_revision",
-        "outbox_heads",
-    ];
-    for (table, column) in sqlite.iter().filter_map(|line| line.trim_end_matches('!').split_once('.')) {
-        assert!(manual.contains(&format!("`{table}`")), "docs/schema.md does not name `{table}`");
-        let named = ["`", ", ", "("].iter().any(|before| manual.contains(&format!("{before}{column}")));
-        assert!(own.contains(&table) || named, "docs/schema.md does not name `{column}` of `{table}`");
-    }
-}
-
-#[tokio::test]
-async fn connections_that_the_server_ended_are_replaced() {
-    let Some(db) = Database::postgres().await else { return };
-    let desk = Desk::new(&db.store, "acme").await;
-    for n in 0..10 {
-        let ended = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
-                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        db.number(ended).await;
-        let mail = [desk.mail(n, &format!("{n}@x"), &["root@x"])];
-        for attempt in 0.. {
-            match db.store.attach(&mail, &decide).await {
-                Ok(_) => break,
-                Err(e) => assert!(e.is_transient() && attempt < 10, "{e}"),
-            }
-        }
-    }
-    let all = db.store.conversations(desk.organisation, None, 10).await.unwrap();
-    assert_eq!((all.len(), all[0].message_count), (1, 10));
-    db.remove().await;
-}
-
-#[tokio::test]
-async fn a_server_that_is_away_is_no_reason_to_give_up() {
-    let (metrics, _) = tidegate::telemetry::Metrics::new();
-    let url = "postgres://nobody:secret@127.0.0.1:1/none";
-    let store = Store::open(url, 1, std::time::Duration::from_secs(1), metrics.clone()).await.unwrap();
-    let error = store.ping().await.unwrap_err();
-    assert!(error.is_transient() && !error.to_string().contains("secret"), "{error}");
-    for url in ["mysql://u:secret@h/d", "sqlite:", "sqlite::memory:", "postgres://[/x"] {
-        let error = Store::open(url, 1, std::time::Duration::from_secs(1), metrics.clone()).await.unwrap_err();
-        assert!(matches!(error, Error::Url { .. }) && !error.to_string().contains("secret"), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_locked_database_is_busy_and_a_missing_schema_waits_for_a_migration() {
-    let dir = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", dir.path().join("t.sqlite").display());
-    let (metrics, _) = tidegate::telemetry::Metrics::new();
-    let store = Store::open(&url, 1, std::time::Duration::from_secs(1), metrics).await.unwrap();
-    let error = store.directory().await.unwrap_err();
-    assert!(error.is_transient() && error.to_string().contains("tidegate migrate"), "{error}");
-    store.migrate().await.unwrap();
-    store.migrate().await.unwrap();
-    store.directory().await.unwrap();
 }

@@ -62,7 +62,7 @@ impl Desk {
     }
 
     /// The one row that is held: its id, after a look at how many it stands for and why.
-    fn only(&self, size: usize, code: &str, detail: &str) -> String {
+    fn one_row(&self, size: usize, code: &str, detail: &str) -> String {
         let items = self.held();
         let [item] = items.as_slice() else { panic!("{items:?}") };
         assert_eq!((&item["group_items"], &item["group"]), (&json!(size), &item["id"]), "{item}");
@@ -119,7 +119,7 @@ on_both_databases! {
         let mut desk = Desk::new(db, "flood_sender_max = 5").await;
         let books = desk.take(from("robot@flood.test", 12));
         assert_eq!((&books["attached"], &books["quarantined"]), (&5.into(), &7.into()), "{books}");
-        let group = desk.only(7, "loop", "mails of one sender: 6 of at most 5 in 60 minutes");
+        let group = desk.one_row(7, "loop", "mails of one sender: 6 of at most 5 in 60 minutes");
         // Others are not held for it.
         assert_eq!(desk.take(from("ann@a.test", 2))["attached"], 7);
 
@@ -140,7 +140,7 @@ on_both_databases! {
 
         // What goes on is another group, discarded as one by the API.
         desk.take(from("robot@flood.test", 4));
-        let group = desk.only(4, "loop", "mails of one sender: 13 of at most 5");
+        let group = desk.one_row(4, "loop", "mails of one sender: 13 of at most 5");
         let path = format!("/v1/quarantine/{group}/discard");
         assert_eq!(desk.api.json(Method::POST, &path, &json!({ "why": "a robot" })).await.status, StatusCode::OK);
         desk.settled(14, 0, 4);
@@ -148,7 +148,7 @@ on_both_databases! {
 
         // And one on its page.
         desk.take(from("robot@flood.test", 3));
-        let group = desk.only(3, "loop", "mails of one sender");
+        let group = desk.one_row(3, "loop", "mails of one sender");
         let csrf = browser.get(&format!("/quarantine/{group}")).await.csrf();
         let fields = [("csrf", csrf.as_str()), ("why", "a robot")];
         let done = browser.post(&format!("/quarantine/{group}/discard"), &fields).await;
@@ -168,7 +168,7 @@ on_both_databases! {
         );
         let books = desk.take(vec![("away@a.test".to_owned(), reply_to, answer); 8]);
         assert_eq!((&books["attached"], &books["quarantined"]), (&3.into(), &5.into()), "{books}");
-        let group = desk.only(5, "loop", "mails of one program to one mailbox: 4 of at most 3");
+        let group = desk.one_row(5, "loop", "mails of one program to one mailbox: 4 of at most 3");
         assert_eq!(desk.rights().await, BTreeMap::from([("automatic".to_owned(), 3)]));
         let path = format!("/v1/quarantine/{group}/release");
         assert_eq!(desk.api.json(Method::POST, &path, &json!({})).await.status, StatusCode::OK);
@@ -185,7 +185,7 @@ on_both_databases! {
         let back = (0..6).map(|n| (format!("bounce{n}@l.test"), "help@desk.test".to_owned(), fields.clone()));
         let books = desk.take(back);
         assert_eq!((&books["attached"], &books["quarantined"]), (&2.into(), &4.into()), "{books}");
-        let group = desk.only(4, "loop", "the product's own mails come back: 3 of at most 2");
+        let group = desk.one_row(4, "loop", "the product's own mails come back: 3 of at most 2");
         assert_eq!(desk.rights().await, BTreeMap::from([("automatic".to_owned(), 2)]));
         assert!(desk.gateway.tidegate(&["quarantine", "discard", &group, "--why", "a loop"]).status.success());
         desk.settled(2, 0, 4);
@@ -199,7 +199,7 @@ on_both_databases! {
         let guesses = (0..9).map(|n| (format!("m{n}@m.test"), forged(&address, n), String::new()));
         let books = desk.take(guesses);
         assert_eq!((&books["attached"], &books["quarantined"]), (&3.into(), &6.into()), "{books}");
-        let group = desk.only(6, "invalid-tokens", "mails to reply addresses whose signature is wrong: 4 of at most 3");
+        let group = desk.one_row(6, "invalid-tokens", "mails to reply addresses whose signature is wrong: 4 of at most 3");
         // Whom it was given to is heard meanwhile.
         assert_eq!(desk.take([("ann@a.test".to_owned(), address, String::new())])["attached"], 4);
         let path = format!("/v1/conversations/{}/messages", sent["conversation"].as_str().unwrap());

@@ -1,0 +1,52 @@
+//! A server that ends connections, is away, or has no schema yet: tried again, and never told with its password.
+
+use crate::database::Database;
+use crate::store_both::{Desk, decide};
+use tidegate::store::{Error, Store};
+
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced() {
+    let Some(db) = Database::postgres().await else { return };
+    let desk = Desk::new(&db.store, "acme").await;
+    for n in 0..10 {
+        let ended = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        db.number(ended).await;
+        let mail = [desk.mail(n, &format!("{n}@x"), &["root@x"])];
+        for attempt in 0.. {
+            match db.store.attach(&mail, &decide).await {
+                Ok(_) => break,
+                Err(e) => assert!(e.is_transient() && attempt < 10, "{e}"),
+            }
+        }
+    }
+    let all = db.store.conversations(desk.organisation, None, 10).await.unwrap();
+    assert_eq!((all.len(), all[0].message_count), (1, 10));
+    db.remove().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_no_reason_to_give_up() {
+    let (metrics, _) = tidegate::telemetry::Metrics::new();
+    let url = "postgres://nobody:secret@127.0.0.1:1/none";
+    let store = Store::open(url, 1, std::time::Duration::from_secs(1), metrics.clone()).await.unwrap();
+    let error = store.ping().await.unwrap_err();
+    assert!(error.is_transient() && !error.to_string().contains("secret"), "{error}");
+    for url in ["mysql://u:secret@h/d", "sqlite:", "sqlite::memory:", "postgres://[/x"] {
+        let error = Store::open(url, 1, std::time::Duration::from_secs(1), metrics.clone()).await.unwrap_err();
+        assert!(matches!(error, Error::Url { .. }) && !error.to_string().contains("secret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_locked_database_is_busy_and_a_missing_schema_waits_for_a_migration() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("t.sqlite").display());
+    let (metrics, _) = tidegate::telemetry::Metrics::new();
+    let store = Store::open(&url, 1, std::time::Duration::from_secs(1), metrics).await.unwrap();
+    let error = store.directory().await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("tidegate migrate"), "{error}");
+    store.migrate().await.unwrap();
+    store.migrate().await.unwrap();
+    store.directory().await.unwrap();
+}
