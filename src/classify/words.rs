@@ -1,4 +1,7 @@
 //! Every word that this room looks for, for tools that must not take it away.
+//!
+//! # Failure
+//! None.
 
 use super::{dialect, locale, origin, status};
 

@@ -1,4 +1,7 @@
 //! Peers by address or network, as a configuration names them.
+//!
+//! # Failure
+//! What is no address or network is an error that shows the right form.
 
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;

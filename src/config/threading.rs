@@ -1,4 +1,7 @@
 //! `[threading]`: which rules hold where, the caps of conversations, trackers, and the brakes.
+//!
+//! # Failure
+//! A value out of its range is an error that names its key; the file's line is added where it is read.
 
 use crate::limits;
 use crate::mail::{BrakeLimits, DAY_US, Policy, Rule, RuleSet, ThreadingPolicy, Tracker};

@@ -1,4 +1,10 @@
 //! What the samples cover: families, languages, programs.
+//!
+//! # Failure
+//! None.
+//!
+//! # Trust
+//! What samples say of themselves.
 
 use super::Sample;
 use std::collections::BTreeMap;

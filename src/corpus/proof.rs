@@ -1,4 +1,7 @@
 //! What must hold for any mail on its whole way through the core: a body of a fuzz target, replayed by `cargo test`.
+//!
+//! # Failure
+//! A panic that says what did not hold, and nothing else.
 
 use crate::classify::classify;
 use crate::limits::Limits;

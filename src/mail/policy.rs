@@ -1,5 +1,8 @@
 //! What an operator may set about threading, as values: which rules are on, in which mailboxes,
 //! and the caps. `config` reads it, `threading` follows it.
+//!
+//! # Failure
+//! None: values only; `config` has checked them.
 
 use super::Rule;
 use crate::limits;

@@ -1,4 +1,10 @@
 //! What is known about the keys of a batch, while it is decided.
+//!
+//! # Failure
+//! None. A chain of aliases without an end is followed a bounded way.
+//!
+//! # Trust
+//! The store that fills it: what it leaves out is not known.
 
 use super::{BrakeState, ConversationId, Decision, May, OrganisationId, ThreadKeys};
 use serde::Serialize;

@@ -1,5 +1,8 @@
 //! `tidegate corpus check`: every sample held against what a person says is right, and as many mangled mails
 //! as one likes against their truth.
+//!
+//! # Failure
+//! Exits 1 when a sample does not hold or is not whole, and names each. A reader that panics on a sample is a miss of that sample.
 
 use super::kpi;
 use crate::corpus;

@@ -1,4 +1,7 @@
 //! The part of `tidegate corpus check` that is about mails without end: the share read wrongly, and how sure it is.
+//!
+//! # Failure
+//! Exits 1 when the bound is above `--goal`; a README without the marks is an error that shows them.
 
 use crate::corpus::kpi::bound::upper_bound;
 use crate::corpus::kpi::readme::{BEGIN, END, with_figures};

@@ -1,4 +1,7 @@
 //! `tidegate corpus list`: which samples there are, and what they cover.
+//!
+//! # Failure
+//! A sample that is not whole is named on standard error, and the exit code is 1.
 
 use crate::corpus::{self, Coverage};
 use std::io::{self, BufWriter, Write};

@@ -1,4 +1,7 @@
 //! The structures that real programs produce, each with what it shows and what it attaches.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 use super::compose::Setting;
 use super::dice::Dice;

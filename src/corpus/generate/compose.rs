@@ -1,4 +1,7 @@
 //! A well-formed mail whose truth is known, from a seed.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 use super::body::{self, Shape};
 use super::dice::Dice;

@@ -1,6 +1,9 @@
 //! Chance that can be repeated: the same seed and number give the same mail, on every machine.
 //!
 //! SplitMix64. Not for secrets.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 /// A stream of numbers that follows from a seed and the number of a mail.
 #[derive(Debug, Clone)]

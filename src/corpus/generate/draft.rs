@@ -1,5 +1,8 @@
 //! A mail before it is bytes: fields and parts whose meaning is known, each with the form it will be
 //! written in. Manglings change forms; [`super::render()`] writes.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 use super::language::Language;
 use super::letters::Charset;
@@ -320,11 +323,6 @@ impl Draft {
         let mut out = Vec::new();
         self.root.collect_files(&mut out);
         out
-    }
-
-    /// The innermost first text, if it is plain.
-    pub fn plain_root(&mut self) -> Option<&mut Part> {
-        (self.root.kind == "text/plain").then_some(&mut self.root)
     }
 }
 

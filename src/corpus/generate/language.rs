@@ -1,4 +1,10 @@
 //! What people write, by language: data files in `languages/`, own words and invented people.
+//!
+//! # Failure
+//! A data file that can't be read, or whose words its charsets can't hold, fails its test.
+//!
+//! # Trust
+//! The data files, which are part of the program.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,7 @@
 //! What somebody writes, and how it looks as plain text and as html.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 use super::dice::Dice;
 use super::draft::Mailbox;

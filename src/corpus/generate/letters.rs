@@ -2,6 +2,9 @@
 //!
 //! A charset here is the narrow one that its name means: `iso-8859-1` holds no curly quotes, `gb2312`
 //! no rare letters. What it can't hold is `None`, so that no letter is ever lost in a generated mail.
+//!
+//! # Failure
+//! `None` for a letter that the charset can't hold.
 
 use super::visual;
 use encoding_rs::Encoding;

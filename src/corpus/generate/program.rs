@@ -1,4 +1,7 @@
 //! Who writes and sends mails, and how their mails look.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 use super::dice::Dice;
 

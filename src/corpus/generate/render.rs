@@ -1,4 +1,7 @@
 //! From a draft to bytes with CRLF line ends.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 use super::draft::{Content, Draft, Mailbox, NameForm, Part, Quirk, Transfer, Value};
 use super::letters::Charset;

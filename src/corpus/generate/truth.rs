@@ -1,4 +1,7 @@
 //! What is right about a generated mail. Known from how it was made, never from reading it.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 use super::draft::Mailbox;
 use serde::Serialize;

@@ -1,4 +1,7 @@
 //! An instant on the sender's clock.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 use super::dice::Dice;
 

@@ -1,4 +1,7 @@
 //! How the texts of a header are written: RFC 2047, and what programs make of it.
+//!
+//! # Failure
+//! None; the room's promises are those of [`super`].
 
 use super::draft::{Form, Mailbox, Style};
 use super::letters::{Charset, UTF_8};

@@ -3,6 +3,9 @@
 //! `k` of `n` mails were read wrongly. The bound is the share at which seeing so few would have become
 //! unlikely. It is found by bisection on the exact tail, added up in logarithms, so that no table and no
 //! approximation is needed and 0 of 20,000 and 10,000 of 20,000 are equally right.
+//!
+//! # Failure
+//! None: more misses than mails count as all of them.
 
 /// Steps of the bisection: each halves the error, so the result is exact to the last digit of f64.
 const STEPS: usize = 200;

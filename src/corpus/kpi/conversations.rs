@@ -2,6 +2,9 @@
 //!
 //! What clients do to them: they lose References or In-Reply-To, keep the last id alone, write another
 //! subject, pass a mail on, and two customers write under the same subject.
+//!
+//! # Failure
+//! None: a mail that is filed wrongly is a miss with the number that makes it again.
 
 use crate::corpus::generate::compose::{self, Setting};
 use crate::corpus::generate::draft::{Draft, Field, Mailbox, Value};

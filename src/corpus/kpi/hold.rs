@@ -1,4 +1,10 @@
 //! A reading held against the truth: every field, letters exactly, words in order, files byte for byte.
+//!
+//! # Failure
+//! None: what differs is the answer.
+//!
+//! # Trust
+//! The truth, which comes from how a mail was made; the reading not at all.
 
 use crate::corpus::generate::{TruePerson, Truth};
 use crate::mail::{Classification, NormalizedMail, Person};

@@ -1,4 +1,7 @@
 //! The figures in README.md: written by the tool between two marks, never by hand.
+//!
+//! # Failure
+//! `None` where the marks are missing: nothing is written then.
 
 /// Before the figures.
 pub const BEGIN: &str = "<!-- kpi: written by `tidegate corpus check --readme`, not by hand -->";

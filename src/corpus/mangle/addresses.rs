@@ -1,4 +1,7 @@
 //! People as programs write them.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{FIELDS, FROM, TO};

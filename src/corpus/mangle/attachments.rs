@@ -1,4 +1,7 @@
 //! Files and their names.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{CHARSET, FOOT, NAME, TEXT, TRANSFER, TREE};

@@ -1,4 +1,7 @@
 //! What is said about the letters of a body, and what they are.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{CHARSET, TEXT, TRANSFER};

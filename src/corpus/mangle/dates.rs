@@ -1,4 +1,7 @@
 //! The Date field in all its forms.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{DATE, TRACE};

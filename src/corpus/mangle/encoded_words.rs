@@ -1,4 +1,7 @@
 //! What programs make of RFC 2047 in the subject and in names.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{CHARSET, FROM, SUBJECT, TO, WORDS};

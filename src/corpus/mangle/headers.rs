@@ -1,4 +1,7 @@
 //! How the lines of a header are put.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{CHARSET, FIELDS, GAP, SUBJECT, TEXT, TRACE, TREE, TYPE};

@@ -1,4 +1,7 @@
 //! Html as programs write it.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{FOOT, HTML, TEXT, TYPE};

@@ -1,4 +1,7 @@
 //! What relays, mailboxes and disks do to the bytes of a whole mail.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{CHARSET, ENDS, FIELDS, START, TRACE, TRANSFER};

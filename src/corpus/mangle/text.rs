@@ -1,4 +1,7 @@
 //! What lists, gateways and scanners write into a text, and how texts are laid out.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{CHARSET, FOOT, SUBJECT, TEXT, TRANSFER};

@@ -1,4 +1,7 @@
 //! Transfer encodings as they come.
+//!
+//! # Failure
+//! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
 use super::slot::{BOUNDARY, CHARSET, FOOT, TEXT, TRANSFER};

@@ -1,4 +1,7 @@
 //! Orders of arrival: all of them where they are few, a seeded choice where they are many.
+//!
+//! # Failure
+//! None.
 
 /// Mails up to which every order is tried: 120 orders.
 const ALL_ORDERS_MAILS_MAX: usize = 5;

@@ -1,5 +1,8 @@
 //! What a gateway would know before the mails of a conversation come: its addresses, what the product sent, what
 //! became of older conversations. And the placeholders in the mails that stand for what it signed.
+//!
+//! # Failure
+//! What its author got wrong is said when a sample is loaded, in words for him.
 
 use crate::corpus::Desk;
 use crate::directory::{Directory, Mailbox};

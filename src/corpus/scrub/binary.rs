@@ -1,4 +1,10 @@
 //! Files that are no text: noise of the same shape; and the wrappers that reading looks into.
+//!
+//! # Failure
+//! None: bytes that are no known wrapper become noise of the same length.
+//!
+//! # Trust
+//! None: lengths told inside a file are held against what is there.
 
 use super::kept;
 use super::walk;

@@ -1,4 +1,7 @@
 //! A field of a header: encoded-words, addresses, ids and names become others; what a program reads stays.
+//!
+//! # Failure
+//! None: a field that can't be understood is replaced word by word.
 
 use super::letters::form_of;
 use super::view::View;

@@ -1,4 +1,10 @@
 //! What stays: the words that reading, classes and threading look for, and `kept.txt`.
+//!
+//! # Failure
+//! None.
+//!
+//! # Trust
+//! A word of these lists stays even where it is somebody's name; `corpus add` tells people to look.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;

@@ -1,4 +1,7 @@
 //! What of a text is no words: tags, styles and entities of html, the properties of calendars and cards.
+//!
+//! # Failure
+//! None: a tag that never ends stays whole.
 
 use super::letters::{Form, Kind, Unit, units};
 

@@ -1,4 +1,7 @@
 //! What must not change when a mail is scrubbed.
+//!
+//! # Failure
+//! None.
 
 use crate::classify::classify;
 use crate::limits::Limits;

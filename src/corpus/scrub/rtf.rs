@@ -3,6 +3,12 @@
 //!
 //! A literal of the stream is a letter here and, by reference, in other places; so each letter becomes the same other
 //! one everywhere in the stream, save those that a control word (`\par`) is made of anywhere.
+//!
+//! # Failure
+//! None: a stream that is cut or refers to nothing is left as it is from there on.
+//!
+//! # Trust
+//! None.
 
 use super::words::Words;
 

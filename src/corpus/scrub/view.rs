@@ -1,5 +1,8 @@
 //! The decoded bytes of a stretch of a mail, and where each of them stands: what is changed in a view is written back in
 //! its place, so that line ends, folds, soft breaks, cuts and rubbish stay where they are.
+//!
+//! # Failure
+//! None: what is not of the encoding stays out of the view, and so as it is.
 
 use std::ops::Range;
 

@@ -2,6 +2,12 @@
 //!
 //! It need not agree with the reader in everything, since nothing changes its length or its line ends; where it errs,
 //! a text is replaced as what it looks like. [`super::scrub`] holds the reading before against the one after.
+//!
+//! # Failure
+//! None.
+//!
+//! # Trust
+//! None: a mail may be anything; work is linear in its lines.
 
 use super::binary;
 use super::field::{self, Part, Place};

@@ -3,6 +3,9 @@
 //!
 //! A first pass only learns: which words there are (a replacement is none of them) and which letters (a replacement is
 //! made of letters the mail has, so that a detector of charsets sees what it saw).
+//!
+//! # Failure
+//! None.
 
 use super::kept;
 use super::letters::{Form, Kind, Unit, bytes_of, everyday, units};

@@ -1,4 +1,7 @@
 //! What must hold for html, for packed mails and for folds.
+//!
+//! # Failure
+//! A panic that says what did not hold, and nothing else.
 
 use super::super::html::to_text;
 use super::super::sanitize::{ELEMENTS, is_allowed_attribute};

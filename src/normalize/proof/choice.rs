@@ -1,4 +1,10 @@
 //! Bytes that make decisions: how a fuzzer's input becomes a mail, a date or a graph.
+//!
+//! # Failure
+//! None: bytes that have run out choose the first of everything.
+//!
+//! # Trust
+//! None.
 
 /// Decisions taken from bytes, in order. When they are used up every decision is 0, so that each
 /// grammar ends and the empty input is its plainest sentence.

@@ -1,4 +1,7 @@
 //! What must hold for header fields and what they are made of.
+//!
+//! # Failure
+//! A panic that says what did not hold, and nothing else.
 
 use super::super::repair::Repairs;
 use super::super::{address, charset as letters, date, encoded_word, header, parameter};

@@ -1,4 +1,7 @@
 //! What must hold for any piece of a mail that comes again and again.
+//!
+//! # Failure
+//! A panic that says what did not hold, and nothing else.
 
 use super::super::{normalize, sanitize};
 use super::choice::Choices;

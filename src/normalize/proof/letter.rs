@@ -2,6 +2,9 @@
 //!
 //! What has more than one clean form, or none, is left out of the letter: addresses that are not
 //! plain, and texts in which another reading is due whatever stands around them (html, packed files).
+//!
+//! # Failure
+//! `None` where a reading has no clean form.
 
 use super::super::structure::looks_like_html;
 use crate::mail::{Attachment, NormalizedMail, Person};

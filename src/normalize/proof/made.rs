@@ -2,6 +2,9 @@
 //!
 //! Every oddity here is one that real programs write and that leaves the meaning beyond doubt, so what
 //! the reader must find is known: each word that is shown, each file's bytes, subject and sender.
+//!
+//! # Failure
+//! None: any bytes make a mail.
 
 use super::super::normalize;
 use super::choice::Choices;

@@ -1,4 +1,7 @@
 //! What must hold for any mail.
+//!
+//! # Failure
+//! A panic that says what did not hold, and nothing else.
 
 use super::super::span::Span;
 use super::super::{attachment_bytes, normalize, repair, sanitize};
