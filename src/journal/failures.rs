@@ -36,6 +36,23 @@ impl Scene {
         self.runtime.block_on(self.journal.append(envelope(n), Body::Inline(body(n, 3_000))))
     }
 
+    /// A large body on the disk, synced, that no record names yet.
+    fn large(&self, n: u64) -> LargeBody {
+        self.runtime.block_on(async {
+            let mut large = self.journal.begin_large().await.unwrap();
+            large.write(body(n, 20_000)).await.unwrap();
+            large.finish().await.unwrap()
+        })
+    }
+
+    fn append_large(&self, n: u64, large: LargeBody) -> Result<Position, Error> {
+        self.runtime.block_on(self.journal.append(envelope(n), Body::Large(large)))
+    }
+
+    fn large_files(&self) -> usize {
+        self.disk.list(&Path::new(DIR).join("large")).unwrap().len()
+    }
+
     fn restart(&mut self, power_cut: bool) {
         self.disk.heal();
         self.disk.restart(power_cut);
@@ -73,6 +90,39 @@ fn what_was_refused_stays_out_of_sight_even_if_its_segment_could_not_be_cut() {
         scene.restart(false);
         assert_eq!(scene.numbers(), ["s0", "s3"]);
     }
+}
+
+#[test]
+fn a_refused_large_mail_that_comes_to_light_has_its_body() {
+    let mut scene = Scene::new(1);
+    let large = scene.large(2);
+    // The record is written; neither it nor the cut nor the mark of the end can be made sure of.
+    scene.disk.fail(Fault::Sync, 0);
+    scene.disk.fail(Fault::SetLen, 0);
+    scene.disk.fail(Fault::Write, 1);
+    scene.append_large(2, large).unwrap_err();
+    scene.journal.close();
+    scene.restart(false);
+    assert_eq!(scene.numbers(), ["s0", "s2"], "written whole and never acknowledged: it may be shown");
+    let reader = scene.journal.reader();
+    let shown = reader.entries(Position::START, 10).unwrap().pop().unwrap();
+    assert!(reader.body(shown.position).unwrap() == body(2, 20_000));
+    assert_eq!(reader.verify(&mut |_, _| {}).unwrap().damages, []);
+}
+
+#[test]
+fn a_refused_large_mail_leaves_no_file_behind() {
+    let mut scene = Scene::new(1);
+    let large = scene.large(2);
+    scene.disk.fail(Fault::Sync, 0);
+    scene.append_large(2, large).unwrap_err();
+    scene.append(3).unwrap();
+    scene.restart(false);
+    assert_eq!((scene.numbers(), scene.large_files()), (vec!["s0".to_owned(), "s3".to_owned()], 0));
+    // Nothing was written of one that is dropped before its record, so its file goes at once.
+    drop(scene.large(4));
+    scene.journal.close();
+    assert_eq!(scene.large_files(), 0);
 }
 
 #[test]

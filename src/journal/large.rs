@@ -2,8 +2,8 @@
 //! mails never wait behind them.
 //!
 //! # Failure
-//! A body counts only when a record names it. One that is dropped before takes its file along; one
-//! that a crash left behind is removed at the next start.
+//! A body counts only when a record names it. One that is dropped before takes its file along. One that a crash left
+//! behind, or whose record may or may not be on the disk, stays: the next start removes it if no record names it.
 
 use super::disk::{Access, DiskFile, write_all};
 use super::error::Error;
@@ -167,6 +167,12 @@ impl LargeBody {
     pub(super) fn named(mut self) {
         self.0.named = true;
         self.0.bodies.settle(self.0.number);
+    }
+
+    /// A record that names it was written and could not be synced: it may come to light at the next start, and then its
+    /// body has to be there. Not settled, so that this start looks for it.
+    pub(super) fn in_doubt(mut self) {
+        self.0.named = true;
     }
 }
 

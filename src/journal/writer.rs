@@ -167,7 +167,13 @@ impl Writer {
         if let Err((what, e)) = written {
             self.count_error(what);
             self.give_up(&e);
-            return refuse(waiting.drain(..count), &e);
+            for append in waiting.drain(..count) {
+                if let Body::Large(large) = append.body {
+                    large.in_doubt();
+                }
+                let _ = append.answer.send(Err(e.clone()));
+            }
+            return;
         }
         let bytes = self.batch.end - u64::from(current.end);
         current.end = self.batch.end as u32;
