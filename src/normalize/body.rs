@@ -153,6 +153,9 @@ const TOLD_DIFFERENTLY: usize = 2;
 /// said nowhere else.
 const TOLD_DIFFERENTLY_PLAIN: usize = 8;
 
+/// So few strayed words are no passage: they count only where there are hardly any others.
+const STRAYED_FEW: usize = 8;
+
 /// Pieces that a further alternative is held against.
 const ALTERNATIVES_COMPARED: usize = 16;
 
@@ -184,16 +187,14 @@ pub(super) fn leaves_out(said: &str, meant: &str) -> bool {
 /// Whether `said` lacks one in `one_in` words of `meant`, or more.
 fn lacks(said: &str, meant: &str, one_in: usize) -> bool {
     let (all, strayed) = follow(said, meant);
-    if strayed == 0 || strayed * one_in < all {
+    if strayed == 0 || strayed < STRAYED_FEW && strayed * one_in < all {
         return false;
     }
     let known: HashSet<&str> = words(said).collect();
-    let (mut all, mut missing) = (0usize, 0usize);
-    for word in words(meant) {
-        all += 1;
-        missing += usize::from(!known.contains(word));
-    }
-    missing > 0 && missing * one_in >= all
+    // What is said over and over counts once: it does not make up for what is said nowhere.
+    let meant: HashSet<&str> = words(meant).collect();
+    let missing = meant.iter().filter(|word| !known.contains(*word)).count();
+    missing > 0 && missing * one_in >= meant.len()
 }
 
 /// The words of `meant`, and how many of them do not come in `said` in the same order: no fewer than it
@@ -391,6 +392,17 @@ mod tests {
         let (pieces, differs) = choose(vec![stub, html]);
         let shown: Vec<&str> = pieces.iter().map(|p| p.text.as_str()).collect();
         assert_eq!((shown, differs), (vec!["Hello there, see you on Monday", "Your client shows no html"], true));
+    }
+
+    #[test]
+    fn what_is_repeated_does_not_hide_what_is_missing() {
+        let again = "one offer after the other ".repeat(40);
+        let plain = vec![Piece::plain(format!("{again}\n\nYour program shows no html."))];
+        let html = vec![Piece::from_html(format!(
+            "<p>{again}</p><p>The lamp with a green shade is sold out, but we could send a blue one by Friday.</p>"
+        ))];
+        let (pieces, differs) = choose(vec![plain, html]);
+        assert!(differs && pieces[0].text.contains("green shade"), "{pieces:?}");
     }
 
     #[test]

@@ -274,7 +274,12 @@ pub(super) fn is_hungarian(western: &str) -> bool {
     }
     // Of html what stands between tags.
     let shown = western.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, behind)| behind));
-    let words = shown.flat_map(|piece| piece.split(|c: char| !c.is_alphabetic())).filter(|w| !w.is_empty()).take(WORDS_MAX);
+    // `k&ouml;sz&ouml;n&ouml;m` is one word.
+    let is_between = |c: char| !c.is_alphanumeric() && !matches!(c, '&' | '#' | ';');
+    let words = shown
+        .flat_map(|piece| piece.split(is_between).map(|w| w.trim_matches(';')))
+        .filter(|w| w.contains(char::is_alphabetic))
+        .take(WORDS_MAX);
     let (mut all, mut common, mut others) = (0, 0, 0);
     for word in words {
         let word = word.to_lowercase();
@@ -295,6 +300,7 @@ mod tests {
     fn hungarian_is_known_by_its_words() {
         assert!(is_hungarian("Meg tudnák nézni, hogy a raktárban maradt-e belõle néhány?"));
         assert!(is_hungarian("<html><body><p style=\"margin: 0\">Meg tudnák nézni, hogy maradt-e belõle?</p></body></html>"));
+        assert!(is_hungarian("K&ouml;sz&ouml;n&ouml;m a gyors &uuml;gyint&eacute;z&eacute;st, ha a k&ouml;vetkezõ is j&ouml;n."));
         for text in ["A senhora não põe a mesa à uma", "Il a dû partir, bien sûr, à une heure", "Kas saaksite õhtul tulla?"]
         {
             assert!(!is_hungarian(text), "{text}");
