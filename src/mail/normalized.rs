@@ -125,8 +125,8 @@ pub struct NormalizedMail {
     pub report_parts: Vec<ReportPart>,
     /// `type/subtype` of every part, depth first, at most `Limits::parts_max`.
     pub part_types: Vec<String>,
-    /// SHA-256 over what does not change between two deliveries of the same mail: date, from, subject,
-    /// message-id and the raw body (of files in base64 what they hold), but no trace headers. For finding duplicates.
+    /// SHA-256 over what two deliveries of the same mail say alike, however relays encode it: date, from, subject,
+    /// message-id, text and files, but no trace headers. For finding duplicates.
     pub content_hash: [u8; 32],
     /// Length of the raw mail in bytes.
     pub size: u64,

@@ -1,74 +1,59 @@
-//! What tells whether two deliveries are of the same mail: one digest of what they have in common.
+//! What tells whether two deliveries are of the same mail: one digest of what both say.
 //!
-//! That is who, what and when, and the raw body with its line ends made one and without blanks at its
-//! end. Each attachment is digested anyway, and most of a large mail are attachments: where one stands in
-//! the mail in base64, its digest and length stand for the encoded bytes, so that these are not digested
-//! as well, and how a relay wraps them makes no other mail of it.
+//! That is who, what and when, and what a reader gets: the words and the files. How it was encoded on the way is
+//! left out: a relay that has to turn 8 bits into quoted-printable (RFC 6152), wraps base64 anew, takes other boundaries or
+//! rewrites encoded-words makes no other mail of it.
 //!
 //! # What is digested
-//! Date, From, Subject and Message-ID, each with a NUL behind it; then the body, line by line, each line
-//! without its blanks at the end and with an LF. An attachment that is left out is a mark: the bytes
-//! digested of the body since the mark before it (u64), the SHA-256 of the file, its length (u64). If there
-//! was any, the body ends with the bytes since the last mark (u64), the number of marks (u64) and a NUL.
-//! Numbers are big-endian.
-//!
-//! Read from its end, that is one body with one list of files only, and no other mail can be made to look
-//! like it: without a mark the last byte is always an LF, with one it is a NUL.
+//! The fields Date and Message-ID as they stand, the decoded From and Subject, and Content-Type where there is no
+//! Message-ID (its boundary is what tells two such mails apart): each with its length in front. Then the number of
+//! files, and of each its name, its SHA-256 and its size. Then the text, line by line without blanks at the end of a
+//! line. Numbers are 8 bytes, big-endian. So every digested text belongs to one mail only.
 //!
 //! # Failure
 //! None. Time is linear in the size.
+//!
+//! # Trust
+//! Reading leaves no word and no file out (parts beyond a limit are files), so what is equal here is equal to people.
 
 use super::header::{self, Fields};
-use super::reader::EncodedFile;
 use super::span::Span;
-use crate::mail::Attachment;
+use crate::mail::NormalizedMail;
 use ring::digest;
 
 /// Bytes that are gathered for a digest, which takes large pieces faster.
 const HASHED_AT_ONCE: usize = 4 << 10;
 
-/// The digest. `fields` are those of the mail, `encoded` the files that stand in it as base64, in order.
-pub(super) fn of(fields: &Fields<'_>, raw: &[u8], encoded: &[EncodedFile], attachments: &[Attachment]) -> [u8; 32] {
-    let mut hash = Hash { context: digest::Context::new(&digest::SHA256), gathered: Vec::with_capacity(HASHED_AT_ONCE), body: 0 };
-    for name in ["Date", "From", "Subject", "Message-ID"] {
-        hash.add(&header::unfold(fields.get(name).unwrap_or_default()));
-        hash.add(&[0]);
+/// The digest of a mail that is read, and its fields.
+pub(super) fn of(fields: &Fields<'_>, mail: &NormalizedMail) -> [u8; 32] {
+    let mut hash = Hash { context: digest::Context::new(&digest::SHA256), gathered: Vec::with_capacity(HASHED_AT_ONCE) };
+    let field = |name: &str| header::unfold(fields.get(name).unwrap_or_default());
+    hash.field(field("Date").trim_ascii());
+    hash.field(field("Message-ID").trim_ascii());
+    if mail.message_id.is_none() {
+        hash.field(field("Content-Type").trim_ascii());
     }
-    hash.body = 0;
-    let end = raw.trim_ascii_end().len();
-    let mut at = fields.end;
-    let mut marks: u64 = 0;
-    for encoded in encoded {
-        let place = encoded.place.start..encoded.place.end.min(end);
-        // They are in order, and apart, unless the mail is a riddle.
-        let Some(file) = attachments.get(encoded.file).filter(|_| at <= place.start && place.start < place.end) else { continue };
-        hash.lines(raw.span(at, place.start));
-        hash.length();
-        hash.add(file.sha256.as_bytes());
-        hash.add(&file.size.to_be_bytes());
-        hash.body = 0;
-        marks += 1;
-        at = place.end;
+    let from = mail.from.as_ref();
+    hash.field(from.map_or("", |from| &from.name).as_bytes());
+    hash.field(from.map_or("", |from| &from.address).as_bytes());
+    hash.field(mail.subject.as_bytes());
+    hash.number(mail.attachments.len() as u64);
+    for file in &mail.attachments {
+        hash.field(file.name.as_bytes());
+        hash.field(file.sha256.as_bytes());
+        hash.number(file.size);
     }
-    hash.lines(raw.span(at, end.max(at)));
-    if marks > 0 {
-        hash.length();
-        hash.add(&marks.to_be_bytes());
-        hash.add(&[0]);
-    }
+    hash.lines(mail.text.as_bytes().trim_ascii());
     hash.finish()
 }
 
 struct Hash {
     context: digest::Context,
     gathered: Vec<u8>,
-    /// Bytes added since it was set to 0.
-    body: u64,
 }
 
 impl Hash {
     fn add(&mut self, bytes: &[u8]) {
-        self.body += bytes.len() as u64;
         if self.gathered.len() + bytes.len() >= HASHED_AT_ONCE {
             self.context.update(&self.gathered);
             self.gathered.clear();
@@ -78,6 +63,15 @@ impl Hash {
         } else {
             self.gathered.extend_from_slice(bytes);
         }
+    }
+
+    fn number(&mut self, number: u64) {
+        self.add(&number.to_be_bytes());
+    }
+
+    fn field(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.add(bytes);
     }
 
     /// Adds every line, and the last one even if it is empty.
@@ -91,11 +85,6 @@ impl Hash {
                 None => break,
             }
         }
-    }
-
-    /// Adds how many bytes were added.
-    fn length(&mut self) {
-        self.add(&self.body.to_be_bytes());
     }
 
     fn finish(mut self) -> [u8; 32] {
@@ -115,11 +104,11 @@ mod tests {
         normalize(raw.as_bytes(), &Limits::default()).content_hash
     }
 
-    /// A mail with a text, a file in base64 and a text below it.
+    /// A mail with a text and a file in base64.
     fn with_file(encoded: &str) -> String {
         format!(
-            "From: a@b.example\nSubject: s\nContent-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n\nwords\n--b\n\
-             Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\n{encoded}\n--b\n\nmore\n--b--\nepilogue\n"
+            "From: a@b.example\nSubject: s\nMessage-ID: <1@b.example>\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nwords\n\
+             --b\nContent-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\n{encoded}\n--b--\n"
         )
     }
 
@@ -128,52 +117,63 @@ mod tests {
     #[test]
     fn it_is_of_what_two_deliveries_share() {
         let one = hash("Received: x\nFrom: a@b.example\nSubject: s\n\nbody\n");
-        assert_eq!(one, hash("Received: y\r\nReceived: z\r\nFrom: a@b.example\r\nSubject: s\r\n\r\nbody\r\n"));
+        assert_eq!(one, hash("Received: y\r\nReceived: z\r\nFrom: a@b.example\r\nSubject: s\r\n\r\nbody \r\n\r\n"));
         assert_ne!(one, hash("From: a@b.example\nSubject: s\n\nother\n"));
     }
 
     #[test]
-    fn how_a_file_is_wrapped_makes_no_other_mail() {
+    fn how_relays_encode_it_makes_no_other_mail() {
+        let head = "Message-ID: <1@b.example>\nDate: Tue, 24 Nov 2026 10:00:00 +0100\n";
+        let eight = format!(
+            "{head}From: Jörg Weiß <j@b.example>\nSubject: Größe\nContent-Type: text/plain; charset=utf-8\n\
+             Content-Transfer-Encoding: 8bit\n\nDie Größe passt nicht.\n\nGrüße\n"
+        );
+        let seven = format!(
+            "{head}From: =?utf-8?Q?J=C3=B6rg_Wei=C3=9F?= <j@b.example>\nSubject: =?iso-8859-1?Q?Gr=F6=DFe?=\n\
+             Content-Type: text/plain; charset=\"iso-8859-1\"\nContent-Transfer-Encoding: quoted-printable\n\n\
+             Die Gr=F6=DFe passt=\n nicht.\n\nGr=FC=DFe\n"
+        );
+        assert_eq!(hash(&eight), hash(&seven));
+        assert_ne!(hash(&eight), hash(&eight.replace("passt nicht", "passt")));
+    }
+
+    #[test]
+    fn how_a_file_is_wrapped_and_parted_makes_no_other_mail() {
         let (left, right) = FILE.split_at(16);
         let one = hash(&with_file(FILE));
         for wrapped in [format!("{left}\n{right}"), format!("{left} \r\n{right}\n\n"), format!("\n{left}\n\t{right}")] {
             assert_eq!(one, hash(&with_file(&wrapped)), "{wrapped:?}");
         }
         assert_eq!(one, hash(&with_file(FILE).replace('\n', "\r\n")));
-        // A mail that is only a file ends with it.
-        let only = |end: &str| {
-            hash(&format!(
-                "From: a@b.example\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\n{left}\n{right}{end}"
-            ))
-        };
-        assert_eq!(only(""), only("\n \n"));
+        assert_eq!(one, hash(&with_file(FILE).replace("boundary=b", "boundary=bb").replace("--b", "--bb")));
     }
 
     #[test]
-    fn every_other_byte_of_the_body_makes_another_mail() {
+    fn other_words_files_names_and_fields_make_another_mail() {
         let raw = with_file(FILE);
-        let (_, body) = raw.split_once("\n\n").unwrap();
-        let start = raw.len() - body.len();
         let one = hash(&raw);
-        for at in start..raw.trim_end().len() {
-            let mut other = raw.clone().into_bytes();
-            // Blanks at the end of a line and unused bits of base64 are not told apart.
-            if other[at].is_ascii_whitespace() || other[at] == b'=' {
-                continue;
-            }
-            other[at] ^= 0x08;
-            assert_ne!(one, hash(&String::from_utf8(other).unwrap()), "{at}: {:?}", raw.get(at..).unwrap());
+        let changes = [
+            ("words", "swords"),
+            ("words", "words\n\nmore"),
+            ("a.pdf", "b.pdf"),
+            ("VGhl", "VGhm"),
+            ("Subject: s", "Subject: t"),
+            ("From: a@", "From: Ann <a@"),
+            ("Message-ID: <1@", "Message-ID: <2@"),
+            ("Subject: s", "Date: Tue, 24 Nov 2026 10:00:00 +0100\nSubject: s"),
+        ];
+        for (from, to) in changes {
+            let other = raw.replacen(from, to, 1);
+            assert_ne!(other, raw);
+            assert_ne!(one, hash(&other), "{to}");
         }
     }
 
     #[test]
-    fn what_is_mixed_into_a_file_is_not_left_out() {
-        let one = hash(&with_file(FILE));
-        assert_ne!(one, hash(&with_file(&FILE.replacen('V', "V*", 1))), "a byte that does not belong");
-        let footer = |words: &str| hash(&with_file(&format!("{FILE}\n\n{words}\n")));
-        assert_ne!(one, footer("This list is run by volunteers."));
-        assert_ne!(footer("This list is run by volunteers."), footer("This list is run by somebody else."));
-        assert_ne!(one, hash(&with_file(FILE).replace("base64", "7bit")));
+    fn without_a_message_id_a_boundary_tells_two_mails_apart() {
+        let raw = with_file(FILE).replace("Message-ID: <1@b.example>\n", "");
+        assert_ne!(hash(&raw), hash(&raw.replace("boundary=b", "boundary=bb").replace("--b", "--bb")));
+        assert_eq!(hash(&raw), hash(&format!("Received: from relay\n{raw}")));
     }
 
     #[test]
@@ -190,15 +190,9 @@ mod tests {
     }
 
     #[test]
-    fn files_within_a_mail_within_the_mail_are_digested_as_they_stand() {
-        let within = |encoded: &str| {
-            let inner = with_file(encoded);
-            hash(&format!(
-                "From: a@b.example\nContent-Type: multipart/mixed; boundary=o\n\n--o\n\nsee below\n--o\n\
-                 Content-Type: message/rfc822\n\n{inner}\n--o--\n"
-            ))
-        };
-        let (left, right) = FILE.split_at(16);
-        assert_ne!(within(FILE), within(&format!("{left}\n{right}")));
+    fn words_do_not_pass_for_fields_or_files() {
+        let plain = |subject: &str, text: &str| hash(&format!("From: a@b.example\nSubject: {subject}\n\n{text}\n"));
+        assert_ne!(plain("a", "b"), plain("ab", ""));
+        assert_ne!(plain("", "a\nb"), plain("a", "b"));
     }
 }

@@ -94,7 +94,6 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
         pieces.append(&mut reader.otherwise);
     }
     let locations = std::mem::take(&mut reader.locations);
-    let encoded_files = std::mem::take(&mut reader.encoded_files);
     let hint = reader.hint.take();
     let spare_subject = reader.spare_subject.take();
     let mut mail = NormalizedMail {
@@ -118,7 +117,7 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
         mail.subject = subject;
     }
     if let Some(root) = tree.root() {
-        mail.content_hash = content_hash::of(&root.fields, raw, &encoded_files, &mail.attachments);
+        mail.content_hash = content_hash::of(&root.fields, &mail);
     }
     mail.repairs = repairs.into_list();
     mail

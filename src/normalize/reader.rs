@@ -22,7 +22,6 @@ use super::transfer::{self, Decoded, TransferEncoding};
 use crate::limits::Limits;
 use crate::mail::{Attachment, ReportPart};
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// Wrappers within wrappers that are opened: a signed mail in a winmail.dat in a signed mail.
 const UNWRAP_MAX: usize = 4;
@@ -31,15 +30,6 @@ const NAMES_COMPARED: usize = 200;
 /// More of a text than this that is not base64 means the label is wrong.
 const NOT_BASE64: f32 = 0.05;
 
-/// An attachment whose encoded bytes say what its decoded bytes do, and no more.
-#[derive(Debug)]
-pub(super) struct EncodedFile {
-    /// Where its encoded bytes are in the raw mail.
-    pub(super) place: Range<usize>,
-    /// Its number in [`Reader::attachments`].
-    pub(super) file: usize,
-}
-
 /// Gathers what the parts hold.
 pub(super) struct Reader<'r> {
     limits: &'r Limits,
@@ -47,8 +37,6 @@ pub(super) struct Reader<'r> {
     /// Charset of the body, for text that names none.
     pub(super) hint: Option<Vec<u8>>,
     pub(super) attachments: Vec<Attachment>,
-    /// Files in base64 that stand in the mail itself, in order.
-    pub(super) encoded_files: Vec<EncodedFile>,
     pub(super) locations: attachment::Locations,
     pub(super) report_parts: Vec<ReportPart>,
     pub(super) part_types: Vec<String>,
@@ -74,7 +62,6 @@ impl<'r> Reader<'r> {
             repairs,
             hint: None,
             attachments: Vec::new(),
-            encoded_files: Vec::new(),
             locations: Vec::new(),
             report_parts: Vec::new(),
             part_types: Vec::new(),
@@ -204,14 +191,12 @@ impl<'r> Reader<'r> {
                 return within;
             }
             self.attach(part, kind, name, bytes, number);
-            self.encoded_file(part, &decoded);
             return within;
         }
         // A text that is shown and has a file's name is both.
         if let Some(name) = name.filter(|_| !is_root || is_attachment) {
             let content_id = content_id(part);
             self.file(name, &kind, bytes, content_id, number);
-            self.encoded_file(part, &decoded);
         }
         self.text(part, &kind, &decoded, &place)
     }
@@ -377,16 +362,6 @@ impl<'r> Reader<'r> {
         });
         self.locations.extend(location.map(|l| (number, l)));
         self.file(name, &kind, bytes, id, number);
-    }
-
-    /// Remembers where the attachment that was filed last stands in the mail, if its decoded bytes say all that stands
-    /// there: it is base64, which nothing else is mixed into, and no wrapper was opened for it.
-    fn encoded_file(&mut self, part: &Part<'_>, decoded: &Decoded<'_>) {
-        let says_all = decoded.is_base64 && decoded.tail.is_empty() && decoded.flaws == 0;
-        let last = self.attachments.len().checked_sub(1);
-        if let Some(file) = last.filter(|_| says_all && self.depth == 0) {
-            self.encoded_files.push(EncodedFile { place: part.body_place(), file });
-        }
     }
 
     /// A name for a part without one, that no other part has.

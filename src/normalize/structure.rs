@@ -16,7 +16,6 @@ use super::repair::{self, Repairs};
 use super::span::Span;
 use crate::limits::Limits;
 use memchr::memmem;
-use std::ops::Range;
 
 /// The search for lost boundaries may look at this many bytes for each byte of the mail.
 const SEARCH_FACTOR: usize = 4;
@@ -45,11 +44,6 @@ impl Part<'_> {
     /// The type says so, and parts were found.
     pub(super) fn is_multipart(&self) -> bool {
         !self.children.is_empty()
-    }
-
-    /// Where [`Part::body`] is in what was walked.
-    pub(super) fn body_place(&self) -> Range<usize> {
-        self.body_start..self.body_start + self.body.len()
     }
 
     /// For repairs: `part 1.2`, or `mail` for the root.

@@ -343,6 +343,18 @@ on_both_databases! {
         assert_eq!(db.number("SELECT COUNT(*) FROM message_mailboxes").await, 4);
     }
 
+    async fn a_relay_that_encodes_anew_delivers_the_same_mail(db: Database) {
+        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
+        let head = "From: Ann <ann@a.test>\nTo: help@desk.test\nSubject: Maße\nMessage-ID: <1@a.test>\nContent-Type: text/plain; charset=utf-8\n";
+        let eight = format!("{head}Content-Transfer-Encoding: 8bit\n\nDie Maße stimmen nicht.\n");
+        let seven = format!("Received: from old\n{head}Content-Transfer-Encoding: quoted-printable\n\nDie Ma=C3=9Fe stimmen=\n nicht.\n");
+        let (message, _, _) = desk.attach(desk.mail(1, &[0], &eight)).await;
+        assert_eq!(desk.take(desk.mail(2, &[0], &seven)).await, Outcome::DuplicateOf(message));
+        // With other words it is none, whatever its id says.
+        let other = desk.attach(desk.mail(3, &[0], &seven.replace("nicht", "nun"))).await;
+        assert_ne!(other.0, message);
+    }
+
     async fn one_mail_to_two_organisations_is_two_messages_that_know_nothing_of_each_other(db: Database) {
         let acme = Desk::new(db, "acme", &["help@desk.test"]).await;
         let other = Desk::new(db, "other", &["help@other.test"]).await;
