@@ -15,7 +15,7 @@ mod stored;
 use mails::mail;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use std::time::{Duration, Instant};
-use stored::Kind;
+use stored::{Filled, Kind};
 use tidegate::mail::{ConversationId, Decision, JournalId, Prepared, ThreadIndex, ThreadKeys};
 use tidegate::store::Store;
 use tidegate::telemetry::Metrics;
@@ -144,14 +144,15 @@ async fn run(kind: Kind, what: &str, asked: &Asked, server: &str) {
             place.remove().await;
         }
         Asked::Stored(sizes) => {
-            let mut costs = Vec::new();
+            let (mut places, mut filled) = (Vec::new(), Vec::new());
             for size in sizes {
                 let (place, url) = place().await;
-                costs.push(stored::measure(kind, what, &url, *size).await);
-                place.remove().await;
+                filled.push(Filled::new(kind, what, &url, *size).await);
+                places.push(place);
             }
-            if let (Some(first), Some(last)) = (costs.first(), costs.last()) {
-                println!("{what:<10} the last costs {:.2} times the first", last / first);
+            stored::measure(what, filled).await;
+            for place in places {
+                place.remove().await;
             }
         }
     }

@@ -11,7 +11,7 @@
 
 use super::connection::{Bulk, Conn, Dialect, Query};
 use super::ledger::{self, Disposition, Pair};
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::value::{Columns, Value, values};
 use super::{Error, Store, index, now_us};
 use crate::mail::{
@@ -36,9 +36,9 @@ const LOCK: Query = Query::each(
 );
 const DUPLICATES: Bulk = Bulk {
     name: "duplicates",
-    head: "WITH k (organisation, content_hash) AS (",
-    tail: ") SELECT m.organisation, m.content_hash, m.id FROM k CROSS JOIN messages m
-           WHERE m.organisation = k.organisation AND m.content_hash = k.content_hash",
+    head: "WITH k (organisation, message_id) AS (",
+    tail: ") SELECT m.organisation, m.message_id, m.message FROM k CROSS JOIN message_ids m
+           WHERE m.organisation = k.organisation AND m.message_id = k.message_id AND m.message IS NOT NULL",
     width: 2,
 };
 const RELEASES: Bulk = Bulk {
@@ -76,7 +76,7 @@ impl Store {
 struct Known {
     dispositions: HashMap<Pair, Disposition>,
     released: HashSet<QuarantineId>,
-    /// The oldest message with this content.
+    /// The message with this content.
     contents: HashMap<(OrganisationId, [u8; 32]), MessageId>,
     index: ThreadIndex,
     /// Brakes that this batch has counted for, with their windows in microseconds.
@@ -125,16 +125,19 @@ async fn look_up(conn: &mut Conn, batch: &[Prepared]) -> Result<Known, Error> {
     let released = conn.bulk(&RELEASES, releases).await?;
     let released = released.iter().map(|row| row.get(RELEASES.name, 0).map(QuarantineId)).collect::<Result<_, _>>()?;
 
-    let hashes: BTreeSet<(OrganisationId, [u8; 32])> =
-        to_do.iter().filter(|m| m.release.is_none()).map(|m| (m.organisation, m.mail.content_hash)).collect();
+    let asked: HashMap<(OrganisationId, String), [u8; 32]> = to_do
+        .iter()
+        .filter(|m| m.release.is_none())
+        .map(|m| ((m.organisation, plan::content_key(m)), m.mail.content_hash))
+        .collect();
     let mut contents: HashMap<(OrganisationId, [u8; 32]), MessageId> = HashMap::new();
-    let hashes = hashes.iter().flat_map(|(organisation, hash)| values![*organisation, hash.as_slice()]).collect();
-    for row in conn.bulk(&DUPLICATES, hashes).await? {
+    let keys = asked.keys().flat_map(|(organisation, key)| values![*organisation, key]).collect();
+    for row in conn.bulk(&DUPLICATES, keys).await? {
         let mut c = Columns::of(DUPLICATES.name, &row);
-        let (organisation, hash) = (OrganisationId(c.take()?), c.take::<Vec<u8>>()?);
-        let (Ok(hash), id) = (hash.try_into(), MessageId(c.take()?)) else { continue };
-        let first = contents.entry((organisation, hash)).or_insert(id);
-        *first = (*first).min(id);
+        let key = (OrganisationId(c.take()?), c.take::<String>()?);
+        if let Some(hash) = asked.get(&key) {
+            contents.insert((key.0, *hash), MessageId(c.take()?));
+        }
     }
 
     let new = to_do
@@ -217,6 +220,8 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
     }
     let over = decision.continues.and_then(|old| known.index.conversations.get(&old));
     let message = plan.attach(mail, &decision, conversation, is_new, over.is_some_and(|old| old.open));
+    plan.ties(mail, &known.index, conversation);
+    plan.content(mail, conversation, message);
     known.index.apply(&mail.keys, &decision, conversation);
     known.contents.entry(content).or_insert(message);
     if let Some(release) = release {

@@ -44,13 +44,13 @@ const PARTICIPANTS_POSTGRES: Bulk = Bulk {
 };
 const EVERYBODY: Query = Query::new("index_everybody", "SELECT address FROM participants WHERE conversation = $1");
 const CROWD: Query = Query::new("index_crowd", "SELECT COUNT(*) FROM participants WHERE conversation = $1");
-// The newest of each subject. SQLite has no LATERAL, and takes the list of ids as keys; PostgreSQL would read the whole table for that.
+// The newest of each subject, of those the ones in which something was said lately. SQLite has no LATERAL, and takes the list of ids as keys; PostgreSQL would read the whole table for that.
 const SUBJECTS_SQLITE: Bulk = Bulk {
     name: "index_subjects",
     head: "WITH k (organisation, subject_key, since) AS (",
     tail: ") SELECT c.organisation, c.subject_key, c.id, c.last_message_at FROM k CROSS JOIN conversations c WHERE c.id IN (
            SELECT x.id FROM conversations x WHERE x.organisation = k.organisation AND x.subject_key = k.subject_key
-           AND x.alias_of IS NULL AND x.last_message_at > k.since ORDER BY x.last_message_at DESC LIMIT 5)",
+           AND x.alias_of IS NULL ORDER BY x.id DESC LIMIT 5) AND c.last_message_at > k.since",
     width: 3,
 };
 const SUBJECTS_POSTGRES: Bulk = Bulk {
@@ -58,8 +58,8 @@ const SUBJECTS_POSTGRES: Bulk = Bulk {
     head: "WITH k (organisation, subject_key, since) AS (",
     tail: ") SELECT k.organisation, k.subject_key, c.id, c.last_message_at FROM k CROSS JOIN LATERAL (
            SELECT x.id, x.last_message_at FROM conversations x WHERE x.organisation = k.organisation
-           AND x.subject_key = k.subject_key AND x.alias_of IS NULL AND x.last_message_at > k.since
-           ORDER BY x.last_message_at DESC LIMIT 5) c",
+           AND x.subject_key = k.subject_key AND x.alias_of IS NULL ORDER BY x.id DESC LIMIT 5) c
+           WHERE c.last_message_at > k.since",
     width: 3,
 };
 const MEMBERS: Bulk = Bulk {

@@ -1,8 +1,8 @@
 //! What happens to whole conversations: one goes into another, or goes on in another.
 //!
-//! A merge moves rows: messages, people and Message-IDs of the conversation that goes belong to the
-//! one that stays, so that `WHERE conversation = …` is the whole truth; the id that goes stays
-//! as an alias, for those who still hold it. One that goes on keeps its rows; its people come along.
+//! A merge moves rows: messages and people of the conversation that goes belong to the one that stays,
+//! so that `WHERE conversation = …` is the whole truth; the id that goes stays as an alias, for those who
+//! still hold it, its known Message-IDs among them. One that goes on keeps its rows; its people come along.
 //!
 //! # Failure
 //! Part of the transaction of a batch: all or nothing.
@@ -18,7 +18,6 @@ const CONTINUE: Query =
     Query::new("continue_conversation", "UPDATE conversations SET continued_by = $2 WHERE id = $1 OR continued_by = $1");
 
 const MERGE_MESSAGES: Query = Query::new("merge_messages", "UPDATE messages SET conversation = $2 WHERE conversation = $1");
-const MERGE_IDS: Query = Query::new("merge_ids", "UPDATE message_ids SET conversation = $2 WHERE conversation = $1");
 const MERGE_PEOPLE: Query = Query::new(
     "merge_people",
     "INSERT INTO participants (conversation, address, organisation, name, role, added_at)
@@ -94,7 +93,6 @@ impl Step {
 async fn write_merge(conn: &mut Conn, merge: Merge) -> Result<(), Error> {
     let pair = || values![merge.from, merge.into];
     conn.run(&MERGE_MESSAGES, pair()).await?;
-    conn.run(&MERGE_IDS, pair()).await?;
     conn.run(&MERGE_OUTBOUND, pair()).await?;
     conn.run(&MERGE_PEOPLE, pair()).await?;
     conn.run(&MERGE_PEOPLE_LEAVE, values![merge.from]).await?;

@@ -73,10 +73,10 @@ const PARTICIPANTS_LEAVE: Bulk = Bulk {
 };
 const IDS: Bulk = Bulk {
     name: "insert_message_ids",
-    head: "INSERT INTO message_ids (organisation, message_id, conversation, standing)",
+    head: "INSERT INTO message_ids (organisation, message_id, conversation, standing, message)",
     tail: "ON CONFLICT (organisation, message_id) DO UPDATE SET standing = excluded.standing
            WHERE excluded.standing = 'outbound' OR (excluded.standing = 'seen' AND message_ids.standing = 'mentioned')",
-    width: 4,
+    width: 5,
 };
 const ATTACHMENTS: Bulk = Bulk {
     name: "insert_attachments",
@@ -163,6 +163,13 @@ struct NewParticipant {
     role: &'static str,
 }
 
+/// Under what the content of a mail is kept: beside its Message-ID, with a blank, which no Message-ID has, so that both are
+/// on one page of the tree.
+pub(super) fn content_key(mail: &Prepared) -> String {
+    let hash = data_encoding::HEXLOWER.encode(&mail.mail.content_hash);
+    format!("{} {hash}", key_text(&mail.keys.message_id))
+}
+
 /// Everything a batch will write.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -177,6 +184,7 @@ pub(super) struct Plan {
     participants: BTreeMap<(ConversationId, String), NewParticipant>,
     leaving: Vec<(ConversationId, String)>,
     ids: BTreeMap<(OrganisationId, String), (ConversationId, IdStanding)>,
+    contents: BTreeMap<(OrganisationId, String), (ConversationId, MessageId)>,
     attachments: Vec<Value>,
     items: Vec<Value>,
     attached_items: Vec<(QuarantineId, MessageId, Locator, OrganisationId)>,
@@ -214,6 +222,7 @@ impl Plan {
             participants: BTreeMap::new(),
             leaving: Vec::new(),
             ids: BTreeMap::new(),
+            contents: BTreeMap::new(),
             attachments: Vec::new(),
             items: Vec::new(),
             attached_items: Vec::new(),
@@ -348,11 +357,6 @@ impl Plan {
         for person in mail.keys.people.iter().chain(&mail.mail.from).filter(|p| !p.name.is_empty()) {
             self.names.entry((mail.organisation, person.address.to_lowercase())).or_insert_with(|| person.name.clone());
         }
-        // A mail ties its own id first.
-        for (n, id) in mail.keys.ties().enumerate() {
-            let standing = if n == 0 { IdStanding::Seen } else { IdStanding::Mentioned };
-            self.id(mail.organisation, id, conversation, standing);
-        }
         for attachment in &mail.mail.attachments {
             self.attachments.extend(values![
                 message,
@@ -428,6 +432,24 @@ impl Plan {
         if entry.name.is_empty() {
             entry.name.clone_from(&person.name);
         }
+    }
+
+    /// The ids a mail ties to a conversation, without those that the index knows to be as good already: a row that would
+    /// not change is not touched.
+    pub(super) fn ties(&mut self, mail: &Prepared, index: &ThreadIndex, conversation: ConversationId) {
+        // A mail ties its own id first.
+        for (n, id) in mail.keys.ties().enumerate() {
+            let standing = if n == 0 { IdStanding::Seen } else { IdStanding::Mentioned };
+            let known = index.ids.get(&(mail.organisation, id.to_owned()));
+            if known.is_none_or(|known| known.standing < standing) {
+                self.id(mail.organisation, id, conversation, standing);
+            }
+        }
+    }
+
+    /// What a mail says, for its next delivery to be known by.
+    pub(super) fn content(&mut self, mail: &Prepared, conversation: ConversationId, message: MessageId) {
+        self.contents.entry((mail.organisation, content_key(mail))).or_insert((conversation, message));
     }
 
     pub(super) fn id(&mut self, organisation: OrganisationId, id: &str, conversation: ConversationId, standing: IdStanding) {
@@ -543,9 +565,12 @@ impl Plan {
             .flat_map(|((conversation, address), p)| values![conversation, address, p.organisation, p.name, p.role, now]);
         conn.bulk(&PARTICIPANTS, people.collect()).await?;
         let ids = self.ids.into_iter().flat_map(|((organisation, id), (conversation, standing))| {
-            values![organisation, id, conversation, standing_word(standing)]
+            values![organisation, id, conversation, standing_word(standing), None::<MessageId>]
         });
-        conn.bulk(&IDS, ids.collect()).await?;
+        let contents = self.contents.into_iter().flat_map(|((organisation, key), (conversation, message))| {
+            values![organisation, key, conversation, standing_word(IdStanding::Seen), Some(message)]
+        });
+        conn.bulk(&IDS, ids.chain(contents).collect()).await?;
         conn.bulk(&ATTACHMENTS, self.attachments).await?;
         conn.bulk(&ITEMS, self.items).await?;
         conn.bulk(&DISPOSITIONS, self.dispositions).await?;

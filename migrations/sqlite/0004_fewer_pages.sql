@@ -1,0 +1,13 @@
+-- What a mail costs beside many stored messages is the number of pages it changes that no other mail of its batch does.
+
+-- The newest with a subject are found by their ids, which sort by time: no change when a message comes into one.
+DROP INDEX conversations_subject;
+CREATE INDEX conversations_subject ON conversations (organisation, subject_key, id)
+    WHERE alias_of IS NULL AND subject_key IS NOT NULL;
+
+-- Ids of a conversation that became an alias stay with the alias, which is followed.
+DROP INDEX message_ids_conversation;
+
+-- What a mail says is kept beside its Message-ID: there the next delivery of it is looked for. Set on these rows only.
+DROP INDEX messages_content;
+ALTER TABLE message_ids ADD COLUMN message BLOB;
