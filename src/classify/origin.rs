@@ -96,6 +96,8 @@ pub(super) struct Origin {
     pub(super) daemon: Option<String>,
     /// From is an address that nobody reads.
     pub(super) unread: Option<String>,
+    /// It says that a program sent it (RFC 3834).
+    pub(super) automatic: bool,
     /// The program of a mailing list wrote it, and here is the list's address, as far as its own tells.
     pub(super) list_robot: Option<String>,
 }
@@ -103,16 +105,27 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn of(mail: &NormalizedMail, reverse_path: Option<&str>) -> Origin {
         let returned = mail.headers_named("Return-Path").any(|v| matches!(v.trim(), "<>" | ""));
-        let mut addresses: Vec<&Person> = mail.from.iter().chain(&mail.sender).collect();
-        let path = Person { name: String::new(), address: reverse_path.unwrap_or_default().to_owned() };
-        addresses.push(&path);
-        let daemon = addresses
-            .into_iter()
+        let automatic = mail
+            .headers_named("Auto-Submitted")
+            .any(|v| v.trim().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("auto-")));
+        // A relay that writes itself into From leaves where the report came from. Services send people's letters
+        // with `bounces+…` as their return path: that is no mail system's own.
+        let paths = reverse_path.into_iter().chain(mail.headers_named("Return-Path").map(str::trim));
+        let systems: Vec<Person> = paths
+            .map(|path| path.trim_matches(['<', '>', ' ']))
+            .filter(|path| !path.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("bounce")))
+            .map(|path| Person { name: String::new(), address: path.to_owned() })
+            .collect();
+        let daemon = mail
+            .from
+            .iter()
+            .chain(&mail.sender)
+            .chain(&systems)
             .find(|p| is_daemon(p))
             .map(|p| if p.address.is_empty() { p.name.clone() } else { p.address.clone() });
         let unread = mail.from.as_ref().map(|p| p.address.to_lowercase()).filter(|a| is_unread(a));
         let list_robot = mail.from.as_ref().and_then(|p| list_of_robot(&p.address.to_lowercase()));
-        Origin { null_sender: reverse_path.map_or(returned, str::is_empty) || returned, daemon, unread, list_robot }
+        Origin { null_sender: reverse_path.map_or(returned, str::is_empty) || returned, daemon, unread, automatic, list_robot }
     }
 }
 

@@ -104,6 +104,7 @@ fn is_plausible(mail: &NormalizedMail, origin: &Origin, subject: bool) -> bool {
         || origin.null_sender
         || origin.unread.is_some()
         || origin.list_robot.is_some()
+        || origin.automatic
         || is_nobodys(mail);
     by_a_machine || subject && !is_answer(mail)
 }
@@ -136,11 +137,15 @@ fn is_bounce(
         return words || subject;
     }
     let original = !section.original.trim().is_empty() || mail.report_parts.iter().any(|p| p.content_type.contains("rfc822"));
+    if origin.automatic && words && named && subject {
+        return true;
+    }
     let technical = said.status().is_some() && (said.has_both_codes() || original);
     if origin.unread.is_some() {
         return words && named && (subject || said.status().is_some());
     }
-    words && subject && technical && named && !is_answer(mail)
+    let begins_as_a_report = || phrases::TEMPLATES.find(section.opening()).is_some();
+    words && subject && named && !is_answer(mail) && (technical || begins_as_a_report())
 }
 
 /// Message-ID of the original, where the bounce holds it in its text.

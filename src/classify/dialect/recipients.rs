@@ -1,6 +1,6 @@
 //! Finds the recipients in the words of a bounce, and what was said of each.
 
-use super::phrases::ANNOUNCEMENTS;
+use super::phrases::{ANNOUNCEMENTS, OPENINGS};
 use super::section::{Section, fold_line};
 use crate::classify::bounce::{self, RECIPIENTS_MAX};
 use crate::classify::fields::field;
@@ -130,6 +130,7 @@ pub(super) fn is_help(address: &str) -> bool {
 fn candidates(lines: &[&str]) -> Vec<Found> {
     let mut out: Vec<Found> = Vec::new();
     let mut announced = 0_usize;
+    let mut spoken = "";
     for (n, line) in lines.iter().enumerate() {
         let bare = line.trim();
         let folded = fold_line(bare);
@@ -138,8 +139,16 @@ fn candidates(lines: &[&str]) -> Vec<Found> {
         }
         let announcement = ANNOUNCEMENTS.last_end(&folded);
         let dialogue = bare.starts_with(">>>") || bare.starts_with("<<<") || status::starts_with_code(bare);
+        // The line goes on with what the one above says of another: the sender, an alias, a Message-ID.
+        let above = std::mem::replace(&mut spoken, bare);
+        if speaks_of_another(above) {
+            continue;
+        }
         let first = first_address(bare);
-        let found = |address: String, place: Place| Found { diagnostic: said_of(lines, n, &address), address, place, line: n };
+        let found = |address: String, place: Place| {
+            let diagnostic = said_of(lines, n, &address);
+            Found { address: whole(lines, n, address), diagnostic, place, line: n }
+        };
         if dialogue {
             announced = 0;
             // `>>> RCPT To:<x>`, `550 <x>... User unknown`: the address that comes first, not one that is explained.
@@ -151,7 +160,17 @@ fn candidates(lines: &[&str]) -> Vec<Found> {
             }
         } else if let Some(end) = announcement {
             announced = ANNOUNCED_LINES_MAX;
-            let behind = addresses(bare).filter(|(_, at)| chars_before(bare, *at) + 2 >= folded[..end].chars().count());
+            let (behind, before): (Vec<_>, Vec<_>) =
+                addresses(bare).partition(|(_, at)| chars_before(bare, *at) + 2 >= folded[..end].chars().count());
+            // `Your message to x@y could not be delivered`, `x@y delivery failed`: whom it is about stands before the words.
+            if behind.is_empty() {
+                let starts = first.as_ref().filter(|f| before.first().is_some_and(|(a, _)| a == *f));
+                out.extend(starts.map(|address| found(address.clone(), Place::LineStart)));
+                out.extend(before.into_iter().filter(|_| starts.is_none()).map(|(address, at)| {
+                    let place = if is_written_to(&bare[..at]) { Place::Announced } else { Place::Mentioned };
+                    found(address, place)
+                }));
+            }
             for (address, at) in behind {
                 let mut found = found(address, Place::Announced);
                 // `Unknown user: x@y`: what is said of him stands before him.
@@ -178,12 +197,48 @@ fn candidates(lines: &[&str]) -> Vec<Found> {
                         out.push(found(address, Place::Mentioned));
                     }
                 }
+            } else if addresses(bare).next().is_some() {
+                // `What you sent to x@y was not delivered`; `To: x@y`, out of the header of the original.
+                let tells = OPENINGS.find(&folded).is_some();
+                let to = field(bare).is_some_and(|(name, _)| name.eq_ignore_ascii_case("to"));
+                for (address, _) in addresses(bare).filter(|(_, at)| to || tells && is_written_to(&bare[..*at])) {
+                    out.push(found(address, if to { Place::Mentioned } else { Place::Announced }));
+                }
             }
         }
     }
     // Behind the list come other words; what begins a line far below it is no longer announced, and that is fine.
     out.sort_by_key(|f| (f.place, f.line));
     out
+}
+
+/// The address a recipient was written to, where his own is a mailbox inside a system (`ann@store7`): the same
+/// line or the one below says what it was before (Postfix, Sendmail, Messaging Server).
+fn whole(lines: &[&str], n: usize, address: String) -> String {
+    let is_whole = |a: &str| a.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'));
+    if is_whole(&address) {
+        return address;
+    }
+    let before = lines[n..].iter().take(2).find_map(|line| {
+        let lower = line.to_ascii_lowercase();
+        let at = ["expanded from", "original address:"].iter().find_map(|words| lower.find(words))?;
+        addresses(&line[at..]).map(|(a, _)| a).find(|a| is_whole(a))
+    });
+    before.unwrap_or(address)
+}
+
+/// Ends of lines behind which an address is not whom the report is about, though it begins the next line.
+fn speaks_of_another(line: &str) -> bool {
+    let folded = fold_line(line);
+    let end = folded.trim_end_matches([':', '<', ' ']);
+    ["expanded from", "forwarded from", "sent by", "message from", "message-id"].iter().any(|e| end.ends_with(e))
+}
+
+/// The words before an address say that the mail was for it: "to", in the languages of mail systems.
+fn is_written_to(before: &str) -> bool {
+    let folded = fold_line(before.trim_end_matches(['<', '"', '\'', '(', '[', ' ']));
+    let word = folded.rsplit(' ').next().unwrap_or_default();
+    ["to", "to:", "for", "an", "à", "a", "para", "ao", "til", "till", "aan", "naar", "na", "do", "kepada"].contains(&word)
 }
 
 fn chars_before(text: &str, at: usize) -> usize {
@@ -203,9 +258,9 @@ fn first_address(line: &str) -> Option<String> {
         address = behind;
     }
     let offset = line.len() - start.len();
-    // Exim: `name <address>`; Exchange: `'Display Name' on date` has none.
-    (at <= offset + 1 || line[..at].trim_end().ends_with('<') && line[..at].chars().count() <= 60 && !line[..at].contains(':'))
-        .then_some(address)
+    // Exim: `name <address>`; Exchange: `'Display Name' on date` has none. What a server said is no name.
+    let is_name = |name: &str| name.chars().count() <= 60 && !name.contains(':') && !status::Said::of(name).has_code();
+    (at <= offset + 1 || line[..at].trim_end().ends_with('<') && is_name(&line[..at])).then_some(address)
 }
 
 /// The addresses in a line with their offsets.
@@ -358,6 +413,34 @@ mod tests {
             addresses_of("did not reach the following recipient(s):\n\nann@a.test on Monday\n  unknown\n"),
             ["ann@a.test"]
         );
+    }
+
+    #[test]
+    fn recipients_are_found_before_the_words_about_them() {
+        assert_eq!(addresses_of("Your message to ann@a.test could not be delivered.\n"), ["ann@a.test"]);
+        assert_eq!(addresses_of("<ann@a.test>: maildir delivery failed: no room\n"), ["ann@a.test"]);
+        assert_eq!(addresses_of("A mail by bob@b.test to ann@a.test was not delivered to the list.\n"), ["ann@a.test"]);
+    }
+
+    #[test]
+    fn senders_aliases_and_ids_on_a_line_of_their_own_are_no_recipients() {
+        assert_eq!(
+            addresses_of("A message sent by\n  <bob@b.test>\ncould not be delivered. The following failed:\n  ann@a.test\n"),
+            ["ann@a.test"]
+        );
+        assert_eq!(addresses_of("<ann@a.test> (expanded from\n    <team@b.test>): unknown\n"), ["ann@a.test"]);
+        assert_eq!(addresses_of("Message-ID:\n<1@b.test>\nThe following address failed:\nann@a.test\n"), ["ann@a.test"]);
+        assert_eq!(
+            addresses_of("Message to <ann@a.test> was undeliverable:\n5.7.1 denied by 550 <bob@b.test>\n"),
+            ["ann@a.test"]
+        );
+    }
+
+    #[test]
+    fn a_mailbox_inside_a_system_gives_way_to_the_address_that_was_written_to() {
+        assert_eq!(addresses_of("<ann@store7> (expanded from <ann@a.test>): full\n"), ["ann@a.test"]);
+        assert_eq!(addresses_of("Recipient address: ann@store7\n Original address: ann@a.test\n"), ["ann@a.test"]);
+        assert_eq!(addresses_of("<ann@store7>: full\n"), ["ann@store7"]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use super::phrases;
 
 /// Bytes of a text that are looked at for words: reports are short, what follows is the original.
 const REPORT_BYTES_MAX: usize = 32 << 10;
+/// Bytes in which a report says what it is: behind a banner of a relay, before anything else.
+const OPENING_BYTES_MAX: usize = 400;
 /// Characters of a line that marks the original.
 const MARK_CHARS_MAX: usize = 120;
 
@@ -25,6 +27,12 @@ impl<'a> Section<'a> {
         let end = border(text);
         let report = cut(&text[..end], REPORT_BYTES_MAX);
         Section { report, original: &text[end..], folded: fold(report) }
+    }
+
+    /// The first words of the report, as in `folded`, joined over its lines.
+    pub(super) fn opening(&self) -> &str {
+        let flowed = self.folded.rsplit('\n').next().unwrap_or_default();
+        cut(flowed, OPENING_BYTES_MAX)
     }
 }
 

@@ -7,6 +7,9 @@ use std::sync::LazyLock;
 /// Bytes of a text in which a notice of absence says so.
 const ABSENCE_BYTES: usize = 1_000;
 
+/// Characters of a tag before a subject.
+const TAG_CHARS_MAX: usize = 20;
+
 /// One line: compared without case with the start of a subject.
 #[derive(Debug)]
 struct Line {
@@ -54,7 +57,18 @@ pub(super) fn words() -> impl Iterator<Item = &'static str> {
 
 fn language_of(lines: &[Line], subject: &str) -> Option<&'static str> {
     let subject = fold(subject);
-    lines.iter().find(|l| subject.starts_with(&l.start)).map(|l| l.language)
+    let begins = |subject: &str| lines.iter().find(|l| subject.starts_with(&l.start)).map(|l| l.language);
+    begins(&subject).or_else(|| begins(behind_tag(&subject)?))
+}
+
+/// The subject behind a tag that a relay or a mail system puts before it: `[EXTERNAL]`, `[Postmaster]`, `***spam***`.
+fn behind_tag(subject: &str) -> Option<&str> {
+    let rest = match subject.strip_prefix('[') {
+        Some(inside) => inside.split_once(']').filter(|(tag, _)| tag.chars().count() <= TAG_CHARS_MAX)?.1,
+        None => subject.trim_start_matches('*').strip_prefix("spam").unwrap_or(subject).trim_start_matches('*'),
+    };
+    let rest = rest.trim_start_matches([':', ' ']);
+    (!rest.is_empty() && rest != subject).then_some(rest)
 }
 
 /// The language in which a subject says that a program answers.
@@ -105,6 +119,8 @@ mod tests {
         assert_eq!(auto_reply("Otomatik yanıt: x"), Some("tr"));
         assert_eq!(auto_reply("Answer to your question"), None);
         assert_eq!(bounce("Unzustellbar: Bestellung"), Some("de"));
+        assert_eq!(bounce("[EXTERNAL] Unzustellbar: Bestellung"), Some("de"));
+        assert_eq!((bounce("[garden] Bestellung"), bounce("***SPAM***")), (None, None));
         assert_eq!(delay("Delivery delayed: x"), Some("en"));
         assert_eq!(absence("Hello,\n\nI will be out of\nthe office next week."), Some("en"));
         assert_eq!(absence("The office is closed on Sundays, is it?"), None);
