@@ -255,7 +255,9 @@ async fn open_sqlite(url: &str, path: &str, connections_max: u32) -> Result<Pool
         .pragma("wal_autocheckpoint", WAL_PAGES)
         .disable_statement_logging();
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false).max_lifetime(None);
-    let writer = options.clone().pragma("cache_size", WRITER_CACHE);
+    // What a statement of many rows would have to undo is kept in memory, at most the pages of a batch: else each page that is
+    // changed is written to a temporary file first.
+    let writer = options.clone().pragma("cache_size", WRITER_CACHE).pragma("temp_store", "MEMORY");
     let write = pool().max_connections(1).idle_timeout(None).connect_with(writer).await;
     let write = write.map_err(|e| match Error::from_sqlx("open", &e) {
         Error::Unavailable { query, reason } => Error::Unavailable { query, reason: format!("{}: {reason}", path.display()) },
