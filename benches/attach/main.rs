@@ -4,7 +4,7 @@
 //! `cargo bench --bench attach` for SQLite in the temporary folder; with TEST_DATABASE_URL PostgreSQL too
 //! (`WITH_POSTGRES_DURABLE=1 scripts/with-postgres cargo bench --bench attach`). Every commit is durable.
 //! `-- stored 1000 100000 5000000` for the cost beside so many stored messages (5 million need about 20 GB of disk and
-//! 15 minutes a database), `-- endless` for the cost in one conversation of 100,000.
+//! 15 minutes a database), `-- endless` for the cost in one conversation of 100,000. `sqlite` or `postgres` leaves the other out.
 //! CPU is this process's own: SQLite's work is in it, a PostgreSQL server's is not.
 
 #![allow(clippy::unwrap_used)]
@@ -159,7 +159,13 @@ async fn run(kind: Kind, what: &str, asked: &Asked, server: &str) {
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let mut words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let mut named = |database: &str| {
+        let before = words.len();
+        words.retain(|word| word != database);
+        words.len() < before
+    };
+    let (only_sqlite, only_postgres) = (named("sqlite"), named("postgres"));
     let asked = match words.split_first() {
         Some((word, sizes)) if word == "stored" => Asked::Stored(sizes.iter().map(|s| s.parse().unwrap()).collect()),
         Some((word, _)) if word == "endless" => Asked::Endless,
@@ -167,8 +173,11 @@ fn main() {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
-        run(Kind::Sqlite, "sqlite", &asked, "").await;
+        if !only_postgres {
+            run(Kind::Sqlite, "sqlite", &asked, "").await;
+        }
         match std::env::var("TEST_DATABASE_URL") {
+            _ if only_sqlite => {}
             Ok(server) => run(Kind::Postgres, "postgres", &asked, &server).await,
             Err(_) => println!("postgres   left out: TEST_DATABASE_URL is not set (scripts/with-postgres sets it)"),
         }
