@@ -2,8 +2,10 @@
 //! in a conversation of two and of a hundred thousand.
 //!
 //! The stored messages are real ones: a thousand are attached by the store, then copied by the database with other keys,
-//! so that a new table or column is copied as well. What is attached then answers stored messages at random (three in
-//! four) or begins something new.
+//! so that a new table or column is copied as well. What is attached then answers a stored message (three in four) or
+//! begins something new. Which message is answered is decided in two ways: *anywhere*, each with the same chance, which is
+//! the worst there is for a database; and *lately*, as people do: what is answered is as often one to ten hours old as ten to
+//! a hundred, so its age is spread evenly over its logarithm.
 
 use crate::mails::mail;
 use crate::{cpu, threading};
@@ -21,6 +23,8 @@ const SEEDS: usize = 1_000;
 const MAILS: usize = 3_000;
 /// Rounds that count; what is shown is their median.
 const ROUNDS: usize = 7;
+/// Microseconds between a copy and the next.
+const COPY_US: i64 = 10_000;
 /// Mails of one transaction: what the intake takes when mail is waiting.
 const BATCH: usize = 100;
 /// Characters of text in a copied message.
@@ -90,6 +94,12 @@ impl Kind {
             | (_, "conversation")
             | ("message_mailboxes" | "attachments" | "dispositions" | "message_ids", "message") => self.uuid(&quoted),
             ("message_ids", "message_id") | ("messages", "message_id") => self.message_id(&quoted),
+            ("conversations" | "conversation_activity" | "messages", "created_at" | "last_message_at" | "received_at") => {
+                match self {
+                    Kind::Sqlite => format!("{quoted} + k * {COPY_US}"),
+                    Kind::Postgres => format!("{quoted} + k::bigint * {COPY_US}"),
+                }
+            }
             ("messages", "text") => Self::text(&quoted),
             ("messages", "sender") => self.address(&quoted),
             ("messages", "content_hash") => self.hash(&quoted),
@@ -105,8 +115,16 @@ impl Kind {
 }
 
 /// Tables whose rows are copied; what refers to others comes later.
-const TABLES: &[&str] =
-    &["conversations", "messages", "message_mailboxes", "participants", "message_ids", "attachments", "dispositions"];
+const TABLES: &[&str] = &[
+    "conversations",
+    "conversation_activity",
+    "messages",
+    "message_mailboxes",
+    "participants",
+    "message_ids",
+    "attachments",
+    "dispositions",
+];
 
 /// Statements that copy every row of the tables `copies` times.
 fn copying(kind: Kind, columns: &[(String, String)], copies: u64) -> Vec<String> {
@@ -188,10 +206,35 @@ fn scattered(n: u64) -> u64 {
     (x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 17
 }
 
+/// Which stored messages are answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    /// Each with the same chance.
+    Anywhere,
+    /// New ones more often than old ones.
+    Lately,
+}
+
+impl Answered {
+    /// The copy of which one is answered by the nth mail.
+    fn copy(self, copies: u64, n: usize) -> u64 {
+        let chance = scattered(n as u64 + 77);
+        match self {
+            Answered::Anywhere => chance % (copies + 1),
+            Answered::Lately => {
+                let age = ((copies + 1) as f64).powf((chance % 1_000_000) as f64 / 1e6) as u64 - 1;
+                copies - age.min(copies)
+            }
+        }
+    }
+}
+
 /// Three mails in four answer a stored message, one is new.
-fn arriving(organisation: OrganisationId, mailbox: MailboxId, copies: u64, n: usize) -> Prepared {
+fn arriving(organisation: OrganisationId, mailbox: MailboxId, copies: u64, answered: Answered, n: usize) -> Prepared {
     let mut mail = mail(organisation, mailbox, scattered(n as u64) as usize % SEEDS);
-    let k = scattered(n as u64 + 77) % (copies + 1);
+    let k = answered.copy(copies, n);
+    let now = mail.received_at_us + (i64::try_from(copies).unwrap() + 1) * COPY_US + i64::try_from(n).unwrap() * 1_000;
+    (mail.received_at_us, mail.keys.received_at_us) = (now, now);
     let own = format!("arriving.{n}.{}", Uuid::now_v7().simple());
     let references = if n % 4 == 3 { vec![] } else { vec![stored_id(k, &first_of(&mail)), stored_id(k, &mail.keys.message_id)] };
     if k > 0 {
@@ -237,8 +280,8 @@ pub(crate) struct Filled {
     store: Store,
     organisation: OrganisationId,
     mailbox: MailboxId,
-    /// Milliseconds and milliseconds of CPU a mail, in each round.
-    rounds: Vec<(f64, f64)>,
+    /// Milliseconds and milliseconds of CPU a mail, in each round that answers anywhere, and lately.
+    rounds: [Vec<(f64, f64)>; 2],
 }
 
 impl Filled {
@@ -258,12 +301,13 @@ impl Filled {
         let begun = Instant::now();
         fill(kind, url, messages).await;
         println!("{what:<10} {messages:>9} stored: filled in {:.0} s", begun.elapsed().as_secs_f64());
-        Filled { messages, store: open(url).await, organisation, mailbox, rounds: Vec::new() }
+        Filled { messages, store: open(url).await, organisation, mailbox, rounds: [Vec::new(), Vec::new()] }
     }
 
-    async fn round(&self, n: usize) -> (f64, f64) {
+    async fn round(&self, answered: Answered, n: usize) -> (f64, f64) {
         let copies = (self.messages / SEEDS as u64).saturating_sub(1);
-        let mails = (n * MAILS..(n + 1) * MAILS).map(|n| arriving(self.organisation, self.mailbox, copies, n)).collect();
+        let mails =
+            (n * MAILS..(n + 1) * MAILS).map(|n| arriving(self.organisation, self.mailbox, copies, answered, n)).collect();
         timed(&self.store, mails).await
     }
 }
@@ -276,25 +320,32 @@ async fn open(url: &str) -> Store {
 /// Measures all sizes in turns, so that whatever else the machine does meets them alike, and shows each beside the first.
 pub(crate) async fn measure(what: &str, mut sizes: Vec<Filled>) {
     // What is warm in a running gateway is warm here: a first round that is not counted.
+    let ways = [(Answered::Anywhere, "anywhere"), (Answered::Lately, "lately")];
     for n in 0..=ROUNDS {
         for size in &mut sizes {
-            let took = size.round(n).await;
-            if n > 0 {
-                size.rounds.push(took);
+            for (way, (answered, _)) in ways.iter().enumerate() {
+                let took = size.round(*answered, 2 * n + way).await;
+                if n > 0 {
+                    size.rounds[way].push(took);
+                }
             }
         }
     }
     let Some(first) = sizes.first().map(|size| size.rounds.clone()) else { return };
     for size in sizes {
-        let all = size.rounds.iter().fold(String::new(), |all, took| format!("{all} {:.3}", took.0));
-        println!(
-            "{what:<10} {:>9} stored: {:.3} ms each, {:.3} ms CPU each (rounds:{all}); {:.2} times the first, {:.2} in CPU",
-            size.messages,
-            median(size.rounds.iter().map(|r| r.0)),
-            median(size.rounds.iter().map(|r| r.1)),
-            median(size.rounds.iter().zip(&first).map(|(r, first)| r.0 / first.0)),
-            median(size.rounds.iter().zip(&first).map(|(r, first)| r.1 / first.1)),
-        );
+        for (way, (_, named)) in ways.iter().enumerate() {
+            let (rounds, first) = (&size.rounds[way], &first[way]);
+            let all = rounds.iter().fold(String::new(), |all, took| format!("{all} {:.3}", took.0));
+            println!(
+                "{what:<10} {:>9} stored, answers {named:<8}: {:.3} ms each, {:.3} ms CPU each, {:.2} times the first, {:.2} in CPU \
+                 (rounds:{all})",
+                size.messages,
+                median(rounds.iter().map(|r| r.0)),
+                median(rounds.iter().map(|r| r.1)),
+                median(rounds.iter().zip(first).map(|(r, first)| r.0 / first.0)),
+                median(rounds.iter().zip(first).map(|(r, first)| r.1 / first.1)),
+            );
+        }
         size.store.close().await;
     }
 }

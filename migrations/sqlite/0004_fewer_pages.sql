@@ -11,3 +11,14 @@ DROP INDEX message_ids_conversation;
 -- What a mail says is kept beside its Message-ID: there the next delivery of it is looked for. Set on these rows only.
 DROP INDEX messages_content;
 ALTER TABLE message_ids ADD COLUMN message BLOB;
+
+-- When something was last said in which conversation, for lists; of aliases nothing.
+CREATE TABLE conversation_activity (
+    organisation     BLOB NOT NULL,
+    last_message_at  INTEGER NOT NULL,
+    conversation     BLOB NOT NULL REFERENCES conversations (id),
+    PRIMARY KEY (organisation, last_message_at, conversation)
+) STRICT, WITHOUT ROWID;
+INSERT INTO conversation_activity (organisation, last_message_at, conversation)
+SELECT organisation, last_message_at, id FROM conversations WHERE alias_of IS NULL ORDER BY organisation, last_message_at, id;
+DROP INDEX conversations_activity;

@@ -147,8 +147,9 @@ macro_rules! select_message {
 const PAGE: Query = Query::new(
     "conversations_page",
     select_conversation!(
-        "WHERE c.organisation = $1 AND c.alias_of IS NULL AND (c.last_message_at, c.id) < ($2, $3)
-         ORDER BY c.last_message_at DESC, c.id DESC LIMIT $4"
+        "JOIN conversation_activity a ON a.conversation = c.id
+         WHERE a.organisation = $1 AND (a.last_message_at, a.conversation) < ($2, $3)
+         ORDER BY a.last_message_at DESC, a.conversation DESC LIMIT $4"
     ),
 );
 const ONE: Query = Query::new(

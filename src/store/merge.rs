@@ -25,6 +25,19 @@ const MERGE_PEOPLE: Query = Query::new(
      ON CONFLICT DO NOTHING",
 );
 const MERGE_PEOPLE_LEAVE: Query = Query::new("merge_people_leave", "DELETE FROM participants WHERE conversation = $1");
+// Before the facts: what the conversations say is where the rows are.
+const MERGE_ACTIVITY: Query = Query::new(
+    "merge_activity",
+    "UPDATE conversation_activity SET last_message_at = gone.last_message_at FROM conversations AS gone, conversations AS stays
+     WHERE gone.id = $1 AND stays.id = $2 AND gone.last_message_at > stays.last_message_at
+     AND conversation_activity.organisation = stays.organisation
+     AND conversation_activity.last_message_at = stays.last_message_at AND conversation_activity.conversation = stays.id",
+);
+const MERGE_ACTIVITY_GOES: Query = Query::new(
+    "merge_activity_goes",
+    "DELETE FROM conversation_activity WHERE (organisation, last_message_at, conversation) IN (
+     SELECT organisation, last_message_at, id FROM conversations WHERE id = $1)",
+);
 const MERGE_FACTS: Query = Query::new(
     "merge_facts",
     "UPDATE conversations SET message_count = conversations.message_count + gone.message_count,
@@ -96,6 +109,8 @@ async fn write_merge(conn: &mut Conn, merge: Merge) -> Result<(), Error> {
     conn.run(&MERGE_OUTBOUND, pair()).await?;
     conn.run(&MERGE_PEOPLE, pair()).await?;
     conn.run(&MERGE_PEOPLE_LEAVE, values![merge.from]).await?;
+    conn.run(&MERGE_ACTIVITY, pair()).await?;
+    conn.run(&MERGE_ACTIVITY_GOES, values![merge.from]).await?;
     conn.run(&MERGE_FACTS, pair()).await?;
     conn.run(&MERGE_ALIAS, pair()).await?;
     conn.run(&MERGE_CONTINUED, pair()).await?;

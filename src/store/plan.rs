@@ -38,6 +38,25 @@ const CONVERSATION_CHANGES: Bulk = Bulk {
            FROM k WHERE conversations.id = k.id",
     width: 4,
 };
+const ACTIVITY: Bulk = Bulk {
+    name: "insert_conversation_activity",
+    head: "INSERT INTO conversation_activity (organisation, last_message_at, conversation)",
+    tail: "",
+    width: 3,
+};
+// Before the conversations change: what they say is where the rows are. Materialized, because SQLite may else read the
+// whole table for each.
+const ACTIVITY_CHANGES: Bulk = Bulk {
+    name: "update_conversation_activity",
+    head: "WITH k (id, last) AS (",
+    tail: "), old (organisation, was, id, last) AS MATERIALIZED (
+           SELECT c.organisation, c.last_message_at, c.id, k.last FROM k CROSS JOIN conversations c
+           WHERE c.id = k.id AND c.last_message_at < k.last)
+           UPDATE conversation_activity SET last_message_at = old.last FROM old
+           WHERE conversation_activity.organisation = old.organisation AND conversation_activity.last_message_at = old.was
+           AND conversation_activity.conversation = old.id",
+    width: 2,
+};
 const MESSAGES: Bulk = Bulk {
     name: "insert_messages",
     head: "INSERT INTO messages (id, organisation, conversation, journal, position, received_at, reverse_path, size,
@@ -547,6 +566,7 @@ impl Plan {
     /// Writes it all; what others refer to comes first.
     pub(super) async fn write(self, conn: &mut Conn) -> Result<(), Error> {
         let now = self.now_us;
+        let active = self.new.iter().flat_map(|(id, c)| values![c.organisation, c.change.last_message_at_us, *id]).collect();
         let new = self.new.into_iter().flat_map(|(id, c)| {
             let state = if c.change.reopen { "open" } else { "closed" };
             let (last, added) = (c.change.last_message_at_us, c.change.added);
@@ -554,6 +574,7 @@ impl Plan {
             values![id, c.organisation, state, c.subject, c.base_subject, key, c.created_at_us, last, false, added]
         });
         conn.bulk(&CONVERSATIONS, new.collect()).await?;
+        conn.bulk(&ACTIVITY, active).await?;
         conn.bulk(&MESSAGES, self.messages).await?;
         conn.bulk(&MAILBOXES, self.mailboxes.into_iter().flat_map(|(message, mailbox)| values![message, mailbox]).collect())
             .await?;
@@ -578,6 +599,8 @@ impl Plan {
             conn.run(&ITEM_ATTACHED, values![item, message]).await?;
             conn.run(&DISPOSITION_ATTACHED, values![item, message, now, journal, position, organisation]).await?;
         }
+        let active = self.changed.iter().flat_map(|(id, c)| values![*id, c.last_message_at_us]).collect();
+        conn.bulk(&ACTIVITY_CHANGES, active).await?;
         let changed = self.changed.into_iter().flat_map(|(id, c)| values![id, c.added, c.last_message_at_us, c.reopen]);
         conn.bulk(&CONVERSATION_CHANGES, changed.collect()).await?;
         conn.bulk(&REPEATS, self.repeats.into_iter().flat_map(|(id, more)| values![id, more]).collect()).await?;

@@ -158,6 +158,14 @@ async fn hold(db: &Database, cases: usize) {
             }
         }
     }
+    // Lists show every conversation that is no alias, when something was last said in it, and nothing else.
+    let living = "SELECT COUNT(*) FROM conversations WHERE alias_of IS NULL";
+    let listed = "SELECT COUNT(*) FROM conversation_activity a JOIN conversations c ON c.id = a.conversation
+                  WHERE c.alias_of IS NULL AND c.organisation = a.organisation AND c.last_message_at = a.last_message_at";
+    let rows = db.number("SELECT COUNT(*) FROM conversation_activity").await;
+    let living = db.number(living).await;
+    assert!(living > 0);
+    assert_eq!((db.number(listed).await, rows), (living, living));
     for store in stores {
         store.close().await;
     }
