@@ -13,6 +13,7 @@ mod mails;
 mod stored;
 
 use mails::mail;
+use prometheus_client::registry::Registry;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use std::time::{Duration, Instant};
 use stored::{Filled, Kind};
@@ -38,6 +39,24 @@ fn cpu() -> Duration {
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
+}
+
+/// Where the time went, by the names of the queries, if SHOW_QUERIES is set.
+fn show_queries(registry: &Registry) {
+    if std::env::var_os("SHOW_QUERIES").is_none() {
+        return;
+    }
+    let text = tidegate::telemetry::render(registry).unwrap();
+    let mut sums: Vec<(f64, &str)> = text
+        .lines()
+        .filter_map(|l| l.strip_prefix("tidegate_store_query_seconds_sum"))
+        .filter_map(|l| l.split_once(' '))
+        .filter_map(|(name, sum)| Some((sum.parse().ok()?, name)))
+        .collect();
+    sums.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for (sum, name) in sums.iter().take(25) {
+        println!("    {sum:8.3} s  {name}");
+    }
 }
 
 async fn measure(what: &str, url: &str) {
@@ -69,19 +88,7 @@ async fn measure(what: &str, url: &str) {
             cpu.as_secs_f64() * 1e3 / mails as f64,
         );
     }
-    if std::env::var_os("SHOW_QUERIES").is_some() {
-        let text = tidegate::telemetry::render(&registry).unwrap();
-        let mut sums: Vec<(f64, &str)> = text
-            .lines()
-            .filter_map(|l| l.strip_prefix("tidegate_store_query_seconds_sum"))
-            .filter_map(|l| l.split_once(' '))
-            .filter_map(|(name, sum)| Some((sum.parse().ok()?, name)))
-            .collect();
-        sums.sort_by(|a, b| b.0.total_cmp(&a.0));
-        for (sum, name) in sums.iter().take(25) {
-            println!("    {sum:8.3} s  {name}");
-        }
-    }
+    show_queries(&registry);
     store.close().await;
 }
 

@@ -8,7 +8,8 @@
 //! a hundred, so its age is spread evenly over its logarithm.
 
 use crate::mails::mail;
-use crate::{cpu, threading};
+use crate::{cpu, show_queries, threading};
+use prometheus_client::registry::Registry;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -164,7 +165,6 @@ async fn fill(kind: Kind, url: &str, messages: u64) {
             for statement in copying(kind, &columns, copies) {
                 conn.execute(AssertSqlSafe(statement)).await.unwrap();
             }
-            conn.execute("ANALYZE").await.unwrap();
             conn.execute("PRAGMA journal_mode = WAL").await.unwrap();
             conn.close().await.unwrap();
         }
@@ -278,6 +278,7 @@ async fn timed(store: &Store, mails: Vec<Prepared>) -> (f64, f64) {
 pub(crate) struct Filled {
     messages: u64,
     store: Store,
+    registry: Registry,
     organisation: OrganisationId,
     mailbox: MailboxId,
     /// Milliseconds and milliseconds of CPU a mail, in each round that answers anywhere, and lately.
@@ -287,7 +288,7 @@ pub(crate) struct Filled {
 impl Filled {
     /// Fills the empty database at `url`.
     pub(crate) async fn new(kind: Kind, what: &str, url: &str, messages: u64) -> Filled {
-        let store = open(url).await;
+        let (store, _) = open(url).await;
         store.migrate().await.unwrap();
         let organisation = store.add_organisation("bench", None).await.unwrap();
         let mailbox = store.add_mailbox(organisation, "help@desk.test").await.unwrap();
@@ -301,7 +302,8 @@ impl Filled {
         let begun = Instant::now();
         fill(kind, url, messages).await;
         println!("{what:<10} {messages:>9} stored: filled in {:.0} s", begun.elapsed().as_secs_f64());
-        Filled { messages, store: open(url).await, organisation, mailbox, rounds: [Vec::new(), Vec::new()] }
+        let (store, registry) = open(url).await;
+        Filled { messages, store, registry, organisation, mailbox, rounds: [Vec::new(), Vec::new()] }
     }
 
     async fn round(&self, answered: Answered, n: usize) -> (f64, f64) {
@@ -312,9 +314,9 @@ impl Filled {
     }
 }
 
-async fn open(url: &str) -> Store {
-    let (metrics, _registry) = Metrics::new();
-    Store::open(url, 4, Duration::from_secs(600), metrics).await.unwrap()
+async fn open(url: &str) -> (Store, Registry) {
+    let (metrics, registry) = Metrics::new();
+    (Store::open(url, 4, Duration::from_secs(600), metrics).await.unwrap(), registry)
 }
 
 /// Measures all sizes in turns, so that whatever else the machine does meets them alike, and shows each beside the first.
@@ -346,6 +348,7 @@ pub(crate) async fn measure(what: &str, mut sizes: Vec<Filled>) {
                 median(rounds.iter().zip(first).map(|(r, first)| r.1 / first.1)),
             );
         }
+        show_queries(&size.registry);
         size.store.close().await;
     }
 }
@@ -358,7 +361,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 /// A conversation of two messages and one of a hundred thousand: what the next message costs in each.
 pub(crate) async fn long_conversation(what: &str, url: &str) {
-    let store = open(url).await;
+    let (store, _) = open(url).await;
     store.migrate().await.unwrap();
     let organisation = store.add_organisation("bench", None).await.unwrap();
     let mailbox = store.add_mailbox(organisation, "help@desk.test").await.unwrap();
