@@ -52,6 +52,8 @@ fn typed_by_hand<'a>(text: Cow<'a, str>, place: &str, repairs: &mut Repairs) -> 
 
 /// A group's name is shorter; a longer text is not looked through at each of its colons.
 const GROUP_NAME_BYTES_MAX: usize = 500;
+/// Characters of an encoded word that is taken as one piece: RFC 2047 allows 75, programs write longer ones.
+const ENCODED_WORD_CHARS_MAX: usize = 300;
 
 /// What one entry of a list has gathered.
 #[derive(Default)]
@@ -176,10 +178,29 @@ fn parse(text: &str, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) ->
                     _ => entry.angle = Some(inner),
                 }
             }
+            // An encoded word is one piece: what it holds are letters, though RFC 2047 5 wants them encoded too.
+            '=' if rest.peek() == Some(&'?') => {
+                entry.words.push('=');
+                for q in encoded_word(rest.clone()).chars() {
+                    rest.next();
+                    parens_left -= isize::from(q == ')');
+                    entry.words.push(q);
+                }
+            }
             '>' => angles_left -= 1,
+            // A face, no end of a comment.
+            ')' if entry.words.ends_with([':', ';', '-']) => {
+                parens_left -= 1;
+                entry.words.push(c);
+            }
             ')' => parens_left -= 1,
             ',' | ';' | '\n' => finish(&mut people, std::mem::take(&mut entry), &mut pending, hint, place, repairs),
-            ':' if may_have_groups && !entry.quoted && entry.angle.is_none() && is_group(&entry.words) => {
+            ':' if may_have_groups
+                && !matches!(rest.peek(), Some(')' | '(' | '-'))
+                && !entry.quoted
+                && entry.angle.is_none()
+                && is_group(&entry.words) =>
+            {
                 // A group's name: its members follow.
                 pending = None;
                 entry = Entry::default();
@@ -192,6 +213,27 @@ fn parse(text: &str, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) ->
         push(&mut people, Person { name: name(&last, hint, place, repairs), address: String::new() });
     }
     people
+}
+
+/// What belongs to the encoded word whose `=` was taken: all of it, or nothing where it is none or holds what an
+/// address is made of.
+fn encoded_word(rest: std::iter::Peekable<std::str::Chars<'_>>) -> String {
+    let mut word = String::new();
+    let mut marks = 0;
+    for c in rest.take(ENCODED_WORD_CHARS_MAX) {
+        if c.is_whitespace() || matches!(c, '<' | '>' | '"' | '@' | ';') {
+            break;
+        }
+        word.push(c);
+        marks += usize::from(c == '?');
+        if marks >= 4 && c == '=' && word.ends_with("?=") {
+            return word;
+        }
+        if marks == 4 && c != '?' {
+            break;
+        }
+    }
+    String::new()
 }
 
 /// `Friends: a@b, c@d;` but not `=?utf-8?Q?a:b?=` nor `[mailto:a@b]`.
@@ -443,6 +485,14 @@ mod tests {
         assert_eq!(read("\"a\u{5} b\"@c.\u{5}example"), one("", "\"a b\"@c.example"));
         assert_eq!(read("An\u{4}n L\u{1b}ee <a@b.example>"), one("An n L ee", "a@b.example"));
         assert_eq!(read("daemon\u{8} (Mail\u{8})"), one("Mail", "daemon"));
+    }
+
+    #[test]
+    fn what_an_encoded_word_holds_is_no_syntax() {
+        assert_eq!(read("=?utf-8?Q?Ann_:)?= <a@b.example>"), one("Ann :)", "a@b.example"));
+        assert_eq!(read("=?utf-8?Q?Lee_(Lamps),_Inc.?= <a@b.example>"), one("Lee (Lamps), Inc.", "a@b.example"));
+        assert_eq!(read("Ann :) <a@b.example>, C <c@d.example>")[0], one("Ann :)", "a@b.example")[0]);
+        assert_eq!(read("=?utf-8?Q?Ann <a@b.example>, C <c@d.example>").len(), 2);
     }
 
     #[test]

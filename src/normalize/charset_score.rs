@@ -11,7 +11,7 @@
 use super::charset::Charset;
 use super::span::Span;
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// More changes no choice and costs time.
@@ -108,6 +108,23 @@ pub(super) fn weight(bytes: &[u8]) -> usize {
 pub(super) fn sample(bytes: &[u8]) -> Option<&[u8]> {
     let first = bytes.iter().position(|b| !b.is_ascii())?;
     Some(bytes.after(first.saturating_sub(1)).before(SAMPLE_BYTES))
+}
+
+/// Letters that list an alphabet need to be so many to be none of another script by chance.
+const LISTED_MIN: usize = 8;
+
+/// Whether bytes show the letters of one language beyond ASCII one after the other (`ÄÖÜäöüß`, `éèêëàâîï`): a test, or
+/// the name of a font. Nobody writes so, and the score can't judge it; the label is all there is.
+pub(super) fn lists_letters(bytes: &[u8], charset: Charset) -> bool {
+    let Some(bytes) = sample(bytes) else { return false };
+    let text = charset.decode(bytes);
+    let letters: Vec<char> = text.chars().filter(|c| !c.is_ascii()).collect();
+    let lower: HashSet<char> = letters.iter().filter_map(|c| c.to_lowercase().next()).collect();
+    let distinct: HashSet<&char> = letters.iter().collect();
+    // Vowels only: in Cyrillic and in East Asian charsets these bytes make no word.
+    let german = letters.len() >= 4 && lower.len() >= 3 && lower.iter().all(|c| "äöüß".contains(*c));
+    let listed = distinct.len() >= LISTED_MIN && letters.len() * 2 <= distinct.len() * 3;
+    german || listed && LATIN.iter().any(|language| lower.iter().all(|c| language.contains(*c) || "äöü".contains(*c)))
 }
 
 fn by_letter(text: &str) -> Option<i32> {
@@ -303,6 +320,17 @@ mod tests {
                 let (won, lost) = (of(&bytes, right), of(&bytes, other));
                 assert!(won >= 80 && lost + 10 < won, "{text}: {} {won}, {} {lost}", right.name(), other.name());
             }
+        }
+    }
+
+    #[test]
+    fn letters_of_an_alphabet_are_told_from_words() {
+        let lists = |e: &'static Encoding, text: &str| lists_letters(&e.encode(text).0, Charset::Known(WINDOWS_1252));
+        for text in ["ÄäÖöÜü", "ÄÖÜäöüß.txt", "éèêëàâäîïôöùûüç", "ãõâêôçáéíóú"] {
+            assert!(lists(WINDOWS_1252, text), "{text}");
+        }
+        for text in ["показали", "Доставка заказа", "дцья", "вода"] {
+            assert!(!lists(WINDOWS_1251, text), "{text}");
         }
     }
 

@@ -92,6 +92,8 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Lines of blanks only that a folded field may have in a row.
+const BLANKS_ONLY_LINES: usize = 4;
 /// Lines looked at to find out whether a header goes on.
 const LOOK_AHEAD_LINES: usize = 64;
 
@@ -233,6 +235,7 @@ pub(super) fn read<'a>(
         if blank_first
             && open.is_some_and(|(name, from)| !holds_field_names(name, raw.span(from, value_end)))
             && let Some(blanks) = indented_field(line)
+            && !stands_elsewhere(raw, next, ends, split_name(line.after(blanks)).map_or("", |s| s.0), &list)
         {
             repairs.note(repair::HEADER_INDENTED, place, "a known field begins with a blank; read as a field", 0.8);
             close(&mut list, open.take(), raw, value_end, fields_max, place, repairs);
@@ -316,14 +319,43 @@ fn header_goes_on<'a>(raw: &'a [u8], mut at: usize, ends: LineEnds, before: impl
     false
 }
 
-/// Whether the line at `at` goes on with the header: a field or a continuation.
-fn continues(raw: &[u8], at: usize, ends: LineEnds) -> bool {
-    let (line, _) = ends.line(raw, at);
-    !line.trim_ascii().is_empty() && (matches!(line.first(), Some(b' ' | b'\t')) || split_name(line).is_some())
+/// Whether the line at `at` goes on with the header, behind more lines of blanks only: a field or a continuation.
+fn continues(raw: &[u8], mut at: usize, ends: LineEnds) -> bool {
+    for _ in 0..BLANKS_ONLY_LINES {
+        let (line, next) = ends.line(raw, at);
+        if line.is_empty() {
+            return false;
+        }
+        if !line.trim_ascii().is_empty() {
+            return matches!(line.first(), Some(b' ' | b'\t')) || split_name(line).is_some();
+        }
+        at = next;
+    }
+    false
+}
+
+/// Whether a field has its own line in this header, before the line at `at` or behind it: an indented line that looks
+/// like it is then of the field above it, a long subject such as `… \n  Date: 2026-11-02`.
+fn stands_elsewhere(raw: &[u8], mut at: usize, ends: LineEnds, name: &str, before: &[Field<'_>]) -> bool {
+    if before.iter().any(|f| f.name.eq_ignore_ascii_case(name)) {
+        return true;
+    }
+    for _ in 0..LOOK_AHEAD_LINES {
+        let (line, next) = ends.line(raw, at);
+        if line.trim_ascii().is_empty() {
+            return false;
+        }
+        at = next;
+        if split_name(line).is_some_and(|(n, _)| n.eq_ignore_ascii_case(name)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether the header goes on behind a line that does not belong: a known field is among the next
-/// three lines, or one that every mail has and this one lacks so far comes before a blank line.
+/// three lines, or one that every mail has and this one lacks so far comes before a blank line; or all lines up
+/// to that are fields, and a known one among them.
 fn field_follows<'a>(
     raw: &'a [u8],
     mut at: usize,
@@ -332,14 +364,23 @@ fn field_follows<'a>(
     open: Option<(&'a str, usize)>,
     field_ahead: &mut usize,
 ) -> bool {
+    let start = at;
+    let mut known = false;
+    let mut whole = true; // so far all are fields
     for n in 0..LOOK_AHEAD_LINES {
         let (line, next) = ends.line(raw, at);
         if line.trim_ascii().is_empty() || line.starts_with(b"--") {
-            return false;
+            if whole && known {
+                *field_ahead = start;
+            }
+            return whole && known;
         }
+        let folded = n > 0 && matches!(line.first(), Some(b' ' | b'\t'));
+        whole &= folded || split_name(line).is_some();
         if let Some((name, _)) = split_name(line)
             && is_known(name.as_bytes())
         {
+            known |= !folded;
             let lacking = ["from", "subject", "date"].iter().any(|e| e.eq_ignore_ascii_case(name))
                 && !list.iter().map(|f| f.name).chain(open.map(|o| o.0)).any(|n| n.eq_ignore_ascii_case("from"));
             if n < 3 || lacking {
@@ -456,6 +497,26 @@ mod tests {
         let (list, body, codes) = fields(b"Subject: a\r\n b\r\nTo : x@y.example\r\n\r\nbody");
         assert_eq!(list, [("Subject".to_owned(), "a b".to_owned()), ("To".to_owned(), "x@y.example".to_owned())]);
         assert_eq!((body.as_str(), codes.len()), ("body", 0));
+    }
+
+    #[test]
+    fn a_folded_line_that_looks_like_a_field_which_is_elsewhere_is_of_its_field() {
+        let (list, _, codes) = fields(b"Subject: a\n  Date: {b} c\nTo: x@y.example\nDate: d\n\nbody");
+        assert_eq!(list[0].1, "a Date: {b} c");
+        assert_eq!((names(&list), codes.len()), (vec!["Subject", "To", "Date"], 0));
+        let (list, _, codes) = fields(b"Subject: a\n  Date: b\nTo: x@y.example\n\nbody");
+        assert_eq!((names(&list), codes), (vec!["Subject", "Date", "To"], vec![repair::HEADER_INDENTED]));
+    }
+
+    #[test]
+    fn a_header_goes_on_behind_lines_of_blanks_and_behind_junk_among_fields() {
+        let (list, body, _) = fields(b"Subject: a\n \n \n b\n \nTo: x@y.example\n\nbody");
+        assert_eq!((names(&list), list[0].1.as_str(), body.as_str()), (vec!["Subject", "To"], "a b", "body"));
+        let (list, body, _) =
+            fields(b"From: x@y.example\n: junk\nX-1: a\nX-2: b\nX-3: c\nX-4: d\nReferences: <1@y.example>\n\nbody");
+        assert_eq!((list.len(), body.as_str()), (6, "body"));
+        let (list, body, _) = fields(b"From: x@y.example\nthe words:\nNote: a\nand on\nNote: b\nReferences: none\n\nmore");
+        assert_eq!((list.len(), body.starts_with("the words")), (1, true));
     }
 
     #[test]

@@ -217,6 +217,12 @@ impl<'a> Walk<'a, '_> {
             }
             return (read, true);
         }
+        // A name that no text has says that it is a file, which as text would be noise.
+        if read.get("name").or_else(|| read.get("filename")).is_some_and(is_file_name) {
+            self.repairs.note(repair::TYPE_MALFORMED, place, "not a media type; by its name a file", 0.7);
+            read.value = "application/octet-stream".to_owned();
+            return (read, true);
+        }
         if !read.value.is_empty() {
             self.repairs.note(repair::TYPE_MALFORMED, place, format!("not a media type; taken as {default}"), 0.5);
         }
@@ -445,6 +451,15 @@ fn is_media_type(value: &str) -> bool {
     value.split_once('/').is_some_and(|(a, b)| {
         let token = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&b));
         token(a) && token(b)
+    })
+}
+
+/// A name with an extension that is not one of a text.
+fn is_file_name(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(stem, extension)| {
+        let text = ["txt", "text", "htm", "html", "asc"].iter().any(|t| extension.eq_ignore_ascii_case(t));
+        let plausible = (1..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
+        !stem.is_empty() && plausible && !text
     })
 }
 

@@ -10,6 +10,7 @@
 //! subject that goes with them.
 
 mod notification;
+mod openings;
 mod phrases;
 mod recipients;
 mod section;
