@@ -2,7 +2,7 @@
 //!
 //! That is who, what and when, and what a reader gets: the words and the files. How it was encoded on the way is
 //! left out: a relay that has to turn 8 bits into quoted-printable (RFC 6152), wraps base64 anew, takes other boundaries or
-//! rewrites encoded-words makes no other mail of it.
+//! rewrites encoded-words makes no other mail of it, nor does a list with its tag and its footer (`list_copy`).
 //!
 //! # What is digested
 //! The fields Date and Message-ID as they stand, the decoded From and Subject, and Content-Type where there is no
@@ -17,9 +17,11 @@
 //! Reading leaves no word and no file out (parts beyond a limit are files), so what is equal here is equal to people.
 
 use super::header::{self, Fields};
+use super::list_copy::List;
 use super::span::Span;
 use crate::mail::NormalizedMail;
 use ring::digest;
+use std::borrow::Cow;
 
 /// Bytes that are gathered for a digest, which takes large pieces faster.
 const HASHED_AT_ONCE: usize = 4 << 10;
@@ -36,14 +38,15 @@ pub(super) fn of(fields: &Fields<'_>, mail: &NormalizedMail) -> [u8; 32] {
     let from = mail.from.as_ref();
     hash.field(from.map_or("", |from| &from.name).as_bytes());
     hash.field(from.map_or("", |from| &from.address).as_bytes());
-    hash.field(mail.subject.as_bytes());
+    let list = List::of(fields);
+    hash.field(list.as_ref().map_or(Cow::Borrowed(mail.subject.as_str()), |list| list.subject(&mail.subject)).as_bytes());
     hash.number(mail.attachments.len() as u64);
     for file in &mail.attachments {
         hash.field(file.name.as_bytes());
         hash.field(file.sha256.as_bytes());
         hash.number(file.size);
     }
-    hash.lines(mail.text.as_bytes().trim_ascii());
+    hash.lines(list.map_or(mail.text.as_str(), |list| list.text(&mail.text)).as_bytes().trim_ascii());
     hash.finish()
 }
 
@@ -135,6 +138,22 @@ mod tests {
         );
         assert_eq!(hash(&eight), hash(&seven));
         assert_ne!(hash(&eight), hash(&eight.replace("passt nicht", "passt")));
+    }
+
+    #[test]
+    fn the_copy_of_a_list_is_the_same_mail() {
+        let said = "Message-ID: <1@b.example>\nFrom: Ann <a@b.example>\nTo: talk@lists.example\nCc: help@desk.example\n";
+        let footer = "____________________\nTalk mailing list\nhttps://lists.example/talk\n";
+        let direct = hash(&format!("{said}Subject: Lunch\n\nAt noon.\n"));
+        let list = "List-Id: <talk.lists.example>\n";
+        assert_eq!(direct, hash(&format!("{list}{said}Subject: [Talk] Lunch\n\nAt noon.\n\n{footer}")));
+        // Without the list's fields these are words like any other, and other words above are other words.
+        assert_ne!(direct, hash(&format!("{said}Subject: [Talk] Lunch\n\nAt noon.\n\n{footer}")));
+        assert_ne!(
+            direct,
+            hash(&format!("List-Unsubscribe: <https://b.example/off>\n{said}Subject: Lunch\n\nAt noon.\n\n{footer}"))
+        );
+        assert_ne!(direct, hash(&format!("{list}{said}Subject: [Talk] Lunch\n\nAt one.\n\n{footer}")));
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod enclosed;
 mod encoded_word;
 mod header;
 mod html;
+mod list_copy;
 mod locale;
 mod markup;
 mod notice;

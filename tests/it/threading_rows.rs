@@ -355,6 +355,22 @@ on_both_databases! {
         assert_ne!(other.0, message);
     }
 
+    async fn the_copy_of_a_list_is_the_same_mail_whichever_comes_first(db: Database) {
+        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
+        let copies = |n: u32| {
+            let direct = raw(&format!("{n}@a.test"), "Lunch", "Cc: talk@lists.test\n", "At noon.");
+            let footer = "____________________\nTalk mailing list\nhttps://lists.test/talk\n";
+            let head = "List-Id: <talk.lists.test>\nList-Post: <mailto:talk@lists.test>\n";
+            [direct.clone(), format!("{head}{}\n{footer}", direct.replace("Subject: ", "Subject: [Talk] "))]
+        };
+        let [direct, list] = copies(1);
+        let (message, _, _) = desk.attach(desk.mail(1, &[0], &direct)).await;
+        assert_eq!(desk.take(desk.mail(2, &[0], &list)).await, Outcome::DuplicateOf(message));
+        let [direct, list] = copies(2);
+        let (message, _, _) = desk.attach(desk.mail(3, &[0], &list)).await;
+        assert_eq!(desk.take(desk.mail(4, &[0], &direct)).await, Outcome::DuplicateOf(message));
+    }
+
     async fn one_mail_to_two_organisations_is_two_messages_that_know_nothing_of_each_other(db: Database) {
         let acme = Desk::new(db, "acme", &["help@desk.test"]).await;
         let other = Desk::new(db, "other", &["help@other.test"]).await;
