@@ -270,14 +270,27 @@ fn join(mut segments: Vec<Segment>, hint: Option<&[u8]>, place: &str, repairs: &
             bytes.extend_from_slice(value);
         }
     }
-    if memmem::find(&bytes, b"=?").is_some() {
+    let label = label.filter(|l| !l.is_empty());
+    let words = memmem::find(&bytes, b"=?").is_some();
+    if words && label.is_none() {
         return encoded_word::decode(&bytes, hint, place, repairs);
     }
-    let found = charset::decode(&bytes, label.as_deref().filter(|l| !l.is_empty()), hint);
+    let found = charset::decode(&bytes, label.as_deref(), hint);
     if let Some((_, detail, confidence)) = found.repair {
         repairs.note(repair::NAME_MALFORMED, place, detail, confidence);
     }
-    found.text.into_owned()
+    let text = found.text.into_owned();
+    if words {
+        // Its letters are known by the label; only what is an encoded-word in it is read again.
+        let mut within = Repairs::default();
+        let decoded = encoded_word::decode(text.as_bytes(), Some(b"utf-8"), place, &mut within);
+        if decoded != text {
+            let list = within.into_list().into_iter().filter(|r| r.code != repair::HEADER_RAW_8BIT);
+            list.for_each(|r| repairs.note(r.code, place, r.detail, r.confidence));
+            return decoded;
+        }
+    }
+    text
 }
 
 fn percent_decode(value: &[u8], out: &mut Vec<u8>) {
@@ -328,6 +341,15 @@ mod tests {
         assert_eq!(get("attachment; filename*1=b.txt; filename*0=a", "filename"), "ab.txt");
         assert_eq!(get("attachment; filename*0*=iso-8859-1''caf; filename*1*=%E9.txt", "filename"), "café.txt");
         assert_eq!(get("attachment; filename*=us-ascii''caf%E9.txt", "filename"), "café.txt");
+    }
+
+    #[test]
+    fn a_charset_that_is_named_holds_for_what_only_looks_like_an_encoded_word() {
+        let mut repairs = Repairs::default();
+        let read = read(b"attachment; filename*=iso-8859-2''%B3%F3d%BC%20=?.txt", None, "part 1", &mut repairs);
+        assert_eq!((read.get("filename"), repairs.into_list()), (Some("łódź =?.txt"), Vec::new()));
+        let words = "attachment; filename*=utf-8''%E2%82%AC%20=%3Futf-8%3FQ%3Fcaf=C3=A9%3F=.txt";
+        assert_eq!(get(words, "filename"), "€ café.txt");
     }
 
     #[test]
