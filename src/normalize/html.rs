@@ -83,6 +83,11 @@ fn dropped(name: &str) -> Option<&'static str> {
     ["script", "style", "title"].into_iter().find(|d| *d == name)
 }
 
+/// Parts of a table: in the title of a drawing in a cell they end the cell, and the drawing with it (HTML 13.2.6.4.15).
+fn ends_cell(name: &str) -> bool {
+    matches!(name, "caption" | "col" | "colgroup" | "table" | "tbody" | "td" | "tfoot" | "th" | "thead" | "tr")
+}
+
 /// Elements of html that end a drawing or a formula they stand in (HTML 13.2.6.5).
 fn breaks_out(name: &str) -> bool {
     matches!(
@@ -181,7 +186,7 @@ fn quotes_after(tag: &Tag<'_>) -> bool {
 impl markup::Sink for State {
     fn start(&mut self, tag: &Tag<'_>) -> Content {
         let name: &str = tag.name.as_str();
-        if self.foreign > 0 && breaks_out(name) {
+        if self.foreign > 0 && (breaks_out(name) || self.dropped == Some("title") && ends_cell(name)) {
             self.foreign = 0;
             self.dropped = None;
         }
@@ -265,6 +270,12 @@ impl markup::Sink for State {
         if self.foreign > 0 && matches!(name, "svg" | "math" | "p" | "br") {
             self.foreign = if matches!(name, "svg" | "math") { self.foreign - 1 } else { 0 };
             self.dropped = None;
+        } else if self.foreign > 0 && self.dropped.is_some_and(|d| if d == "title" { ends_cell(name) } else { d != name }) {
+            // The end of what stands around a style that was left open; a title's end is hidden from all but cells.
+            self.dropped = None;
+            if name == "a" || breaks_out(name) || ends_cell(name) {
+                self.foreign = 0;
+            }
         }
         if let Some(dropped) = self.dropped {
             if dropped == name {
@@ -488,11 +499,24 @@ mod tests {
 
     #[test]
     fn a_style_in_a_formula_hides_no_words() {
-        for html in
-            ["<math><style><p>words", "<svg><title>drawing</title><style>x{}</style></svg>words", "<svg><![CDATA[words]]></svg>"]
-        {
+        for html in [
+            "<math><style><p>words",
+            "<svg><title>drawing</title><style>x{}</style></svg>words",
+            "<svg><![CDATA[words]]></svg>",
+            "<div><svg><style>x{}</div>words",
+            "<a><svg><style>x{}</a>words",
+        ] {
             assert_eq!(to_text(html).text, "words", "{html}");
         }
+    }
+
+    #[test]
+    fn a_drawing_left_open_in_a_cell_ends_with_the_cell() {
+        for part in ["<tbody>", "<td>", "</td>", "</table>"] {
+            let html = format!("<table><tr><td><svg><title>drawing{part}words</table>");
+            assert_eq!(to_text(&html).text, "words", "{part}");
+        }
+        assert_eq!(to_text("<svg><title>drawing</span>hidden</title></svg>words").text, "words");
     }
 
     #[test]
