@@ -2,13 +2,15 @@
 //!
 //! That is who, what and when, and what a reader gets: the words and the files. How it was encoded on the way is
 //! left out: a relay that has to turn 8 bits into quoted-printable (RFC 6152), wraps base64 anew, takes other boundaries or
-//! rewrites encoded-words makes no other mail of it, nor does a list with its tag and its footer (`list_copy`).
+//! rewrites encoded-words makes no other mail of it, nor does a list with its tag and its footer (`list_copy`), nor a
+//! store that keeps a file's lines with LF.
 //!
 //! # What is digested
 //! The fields Date and Message-ID as they stand, the decoded From and Subject, and Content-Type where there is no
 //! Message-ID (its boundary is what tells two such mails apart): each with its length in front. Then the number of
-//! files, and of each its name, its SHA-256 and its size. Then the text, line by line without blanks at the end of a
-//! line. Numbers are 8 bytes, big-endian. So every digested text belongs to one mail only.
+//! files, and of each its name, its SHA-256 and its size: both without the CRs before LF, unless these are its own (it came
+//! in base64 and is no text). Then the text, line by line without blanks at the end of a line. Numbers are 8 bytes,
+//! big-endian. So every digested text belongs to one mail only.
 //!
 //! # Failure
 //! None. Time is linear in the size.
@@ -19,6 +21,7 @@
 use super::header::{self, Fields};
 use super::list_copy::List;
 use super::span::Span;
+use super::transfer::Decoded;
 use crate::mail::NormalizedMail;
 use ring::digest;
 use std::borrow::Cow;
@@ -26,8 +29,38 @@ use std::borrow::Cow;
 /// Bytes that are gathered for a digest, which takes large pieces faster.
 const HASHED_AT_ONCE: usize = 4 << 10;
 
-/// The digest of a mail that is read, and its fields.
-pub(super) fn of(fields: &Fields<'_>, mail: &NormalizedMail) -> [u8; 32] {
+/// A file whose lines end with CRLF, as it is with LF: what it is in a mail kept by a program that uses LF.
+#[derive(Debug)]
+pub(super) struct WithLf {
+    /// Number of the part.
+    part: u32,
+    sha256: String,
+    size: u64,
+}
+
+impl WithLf {
+    /// `None` where the file's own digest says the same. In base64 every byte stands for itself; but a relay encodes
+    /// texts as well.
+    pub(super) fn of(file: &Decoded<'_>, part: u32) -> Option<WithLf> {
+        let bytes = &*file.bytes;
+        let first = memchr::memmem::find(bytes, b"\r\n")?;
+        if file.is_base64 && memchr::memchr(0, bytes).is_some() {
+            return None;
+        }
+        let mut lf = bytes.before(first).to_vec();
+        let mut rest = bytes.after(first);
+        while let Some(at) = memchr::memmem::find(rest, b"\r\n") {
+            lf.extend_from_slice(rest.before(at));
+            rest = rest.after(at + 1);
+        }
+        lf.extend_from_slice(rest);
+        let sha256 = data_encoding::HEXLOWER.encode(digest::digest(&digest::SHA256, &lf).as_ref());
+        Some(WithLf { part, sha256, size: lf.len() as u64 })
+    }
+}
+
+/// The digest of a mail that is read, and its fields. `with_lf` are in the order of its files.
+pub(super) fn of(fields: &Fields<'_>, mail: &NormalizedMail, with_lf: &[WithLf]) -> [u8; 32] {
     let mut hash = Hash { context: digest::Context::new(&digest::SHA256), gathered: Vec::with_capacity(HASHED_AT_ONCE) };
     let field = |name: &str| header::unfold(fields.get(name).unwrap_or_default());
     hash.field(field("Date").trim_ascii());
@@ -41,10 +74,12 @@ pub(super) fn of(fields: &Fields<'_>, mail: &NormalizedMail) -> [u8; 32] {
     let list = List::of(fields);
     hash.field(list.as_ref().map_or(Cow::Borrowed(mail.subject.as_str()), |list| list.subject(&mail.subject)).as_bytes());
     hash.number(mail.attachments.len() as u64);
+    let mut with_lf = with_lf.iter().peekable();
     for file in &mail.attachments {
+        let lf = with_lf.next_if(|lf| lf.part == file.part);
         hash.field(file.name.as_bytes());
-        hash.field(file.sha256.as_bytes());
-        hash.number(file.size);
+        hash.field(lf.map_or(&file.sha256, |lf| &lf.sha256).as_bytes());
+        hash.number(lf.map_or(file.size, |lf| lf.size));
     }
     hash.lines(list.map_or(mail.text.as_str(), |list| list.text(&mail.text)).as_bytes().trim_ascii());
     hash.finish()
@@ -165,6 +200,25 @@ mod tests {
         }
         assert_eq!(one, hash(&with_file(FILE).replace('\n', "\r\n")));
         assert_eq!(one, hash(&with_file(FILE).replace("boundary=b", "boundary=bb").replace("--b", "--bb")));
+    }
+
+    #[test]
+    fn line_ends_of_a_file_make_no_other_mail() {
+        for kind in ["message/rfc822", "text/csv; name=a.csv", "application/x-log; name=a.log"] {
+            let raw = format!(
+                "From: a@b.example\nMessage-ID: <1@b.example>\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nwords\n\
+                 --b\nContent-Type: {kind}\nContent-Disposition: attachment\n\nSubject: x\n\none\ntwo\n--b\n\
+                 Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\n{FILE}\n--b--\n"
+            );
+            assert_eq!(hash(&raw), hash(&raw.replace('\n', "\r\n")), "{kind}");
+            assert_ne!(hash(&raw), hash(&raw.replace("one\ntwo", "onetwo").replace('\n', "\r\n")), "{kind}");
+        }
+        let quoted = with_file("=00a\n=00b").replace("base64", "quoted-printable");
+        assert_eq!(hash(&quoted), hash(&quoted.replace('\n', "\r\n")));
+        // In base64 and no text, a CR is a byte like any other.
+        let binary = |bytes: &[u8]| hash(&with_file(&data_encoding::BASE64.encode(bytes)));
+        assert_ne!(binary(b"\0\r\n"), binary(b"\0\n"));
+        assert_eq!(binary(b"a\r\nb\r\n\r\n"), binary(b"a\nb\n\n"));
     }
 
     #[test]

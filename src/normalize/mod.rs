@@ -95,6 +95,7 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
         pieces.append(&mut reader.otherwise);
     }
     let locations = std::mem::take(&mut reader.locations);
+    let with_lf = std::mem::take(&mut reader.with_lf);
     let hint = reader.hint.take();
     let spare_subject = reader.spare_subject.take();
     let mut mail = NormalizedMail {
@@ -118,7 +119,7 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
         mail.subject = subject;
     }
     if let Some(root) = tree.root() {
-        mail.content_hash = content_hash::of(&root.fields, &mail);
+        mail.content_hash = content_hash::of(&root.fields, &mail, &with_lf);
     }
     mail.repairs = repairs.into_list();
     mail
@@ -256,10 +257,11 @@ fn ids(value: &str, max: usize) -> Vec<String> {
         }
     }
     if found.is_empty() {
+        let is_one_word = !value.trim().contains(char::is_whitespace);
         found = value
             .split(|c: char| c.is_whitespace() || c == ',')
             .map(|w| w.trim_matches(|c: char| matches!(c, '>' | '"' | ';')))
-            .filter(|w| !w.is_empty() && (w.contains('@') || !value.trim().contains(char::is_whitespace)))
+            .filter(|w| !w.is_empty() && (w.contains('@') || is_one_word))
             .filter(|w| seen.insert((*w).to_owned()))
             .map(str::to_owned)
             .collect();

@@ -7,6 +7,7 @@ use super::attachment;
 use super::body::{self, Piece};
 use super::calendar;
 use super::charset;
+use super::content_hash::WithLf;
 use super::enclosed::{self, Enclosed};
 use super::encoded_word;
 use super::header;
@@ -37,6 +38,8 @@ pub(super) struct Reader<'r> {
     /// Charset of the body, for text that names none.
     pub(super) hint: Option<Vec<u8>>,
     pub(super) attachments: Vec<Attachment>,
+    /// Those of them whose line ends are not their own, for the digest of the mail.
+    pub(super) with_lf: Vec<WithLf>,
     pub(super) locations: attachment::Locations,
     pub(super) report_parts: Vec<ReportPart>,
     pub(super) part_types: Vec<String>,
@@ -62,6 +65,7 @@ impl<'r> Reader<'r> {
             repairs,
             hint: None,
             attachments: Vec::new(),
+            with_lf: Vec::new(),
             locations: Vec::new(),
             report_parts: Vec::new(),
             part_types: Vec::new(),
@@ -191,12 +195,14 @@ impl<'r> Reader<'r> {
                 return within;
             }
             self.attach(part, kind, name, bytes, number);
+            self.with_lf.extend(WithLf::of(&decoded, number));
             return within;
         }
         // A text that is shown and has a file's name is both.
         if let Some(name) = name.filter(|_| !is_root || is_attachment) {
             let content_id = content_id(part);
             self.file(name, &kind, bytes, content_id, number);
+            self.with_lf.extend(WithLf::of(&decoded, number));
         }
         self.text(part, &kind, &decoded, &place)
     }
