@@ -304,6 +304,9 @@ impl Maker<'_> {
         // The outermost one may be cut off.
         if self.boundaries > 1 || !self.choices.rarely(5) {
             self.line(&format!("--{boundary}--{trailing}"));
+        } else {
+            // A blank line behind it would be the last part's.
+            return;
         }
         if self.choices.rarely(4) {
             self.line("");
