@@ -6,6 +6,7 @@ mod classify;
 mod config;
 mod corpora;
 mod corpus_add;
+mod cpu_time;
 mod database;
 mod desk;
 mod dialogues;
