@@ -71,6 +71,8 @@ pub const BRAKES_SWEPT_MIN: usize = 64;
 
 /// Bytes of a subject looked at for the cases of trackers.
 pub const TRACKER_SUBJECT_BYTES_MAX: usize = 1_000;
+/// Quotes of a mail that are looked up as texts of the product: a mail answers one, or a few.
+pub const QUOTED_PRINTS_MAX: usize = 4;
 /// Tags of a subject that are looked up: real subjects have one.
 pub const SUBJECT_TAGS_MAX: usize = 4;
 

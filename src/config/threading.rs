@@ -101,6 +101,7 @@ rules_config! {
     thread_index => Rule::ThreadIndex;
     subject_tag => Rule::SubjectTag;
     subject_and_people => Rule::SubjectAndPeople;
+    quoted_text => Rule::QuotedText;
     forward => Rule::Forward;
     new_from_old => Rule::NewFromOld;
     closed => Rule::Closed;

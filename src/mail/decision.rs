@@ -60,6 +60,7 @@ pub enum Rule {
     ThreadIndex,
     SubjectTag,
     SubjectAndPeople,
+    QuotedText,
     Forward,
     NewFromOld,
     Closed,
@@ -69,7 +70,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them, strongest first.
-    pub const ALL: [Rule; 16] = [
+    pub const ALL: [Rule; 17] = [
         Rule::Staff,
         Rule::Token,
         Rule::OutboundId,
@@ -81,6 +82,7 @@ impl Rule {
         Rule::ThreadIndex,
         Rule::SubjectTag,
         Rule::SubjectAndPeople,
+        Rule::QuotedText,
         Rule::Forward,
         Rule::NewFromOld,
         Rule::Closed,
@@ -103,6 +105,7 @@ impl Rule {
             Rule::ThreadIndex => "thread-index",
             Rule::SubjectTag => "subject-tag",
             Rule::SubjectAndPeople => "subject-and-people",
+            Rule::QuotedText => "quoted-text",
             Rule::Forward => "forward",
             Rule::NewFromOld => "new-from-old",
             Rule::Closed => "closed",

@@ -100,6 +100,9 @@ pub struct ThreadKeys {
     pub subject_tags: Vec<String>,
     /// The text as an id of the form `…@text.invalid`, to know the product's own mails by: looked up, never tied.
     pub text_print: Option<String>,
+    /// How the texts begin that a mail without references quotes, as ids of the form `…@quoted-text.invalid`: looked up, never
+    /// tied.
+    pub quoted_prints: Vec<String>,
     /// It carries a mark that only the product's own mails have.
     pub own_mail: bool,
     /// The address whose act this is, lower case; empty when unknown.
@@ -140,6 +143,7 @@ impl ThreadKeys {
             tracker: None,
             subject_tags: Vec::new(),
             text_print: None,
+            quoted_prints: Vec::new(),
             own_mail: false,
             sender: String::new(),
             auth: SenderAuth::Unknown,
@@ -165,7 +169,8 @@ impl ThreadKeys {
 
     /// Those, and what is only looked up.
     pub fn lookups(&self) -> impl Iterator<Item = &str> {
-        self.ids().chain(self.subject_tags.iter().map(String::as_str)).chain(self.text_print.as_deref())
+        let listed = self.subject_tags.iter().chain(&self.quoted_prints).map(String::as_str);
+        self.ids().chain(listed).chain(self.text_print.as_deref())
     }
 
     /// The ids this mail ties to its conversation: what is stored as seen (its own) and as

@@ -9,7 +9,9 @@ use super::subject::{Signs, Subject, take_apart};
 use super::token::{TokenKeys, TokenUse, token_in_address, tokens_in_text};
 use super::{auth, customer, ids, own, token, trackers};
 use crate::directory::Directory;
-use crate::limits::{Limits, PEOPLE_MAX, SUBJECT_TAGS_MAX, TOKEN_ADDRESSEES_MAX, TOKEN_ORGANISATIONS_MAX, TOKENS_MAX};
+use crate::limits::{
+    Limits, PEOPLE_MAX, QUOTED_PRINTS_MAX, SUBJECT_TAGS_MAX, TOKEN_ADDRESSEES_MAX, TOKEN_ORGANISATIONS_MAX, TOKENS_MAX,
+};
 use crate::mail::{
     BouncedRecipient, Classification, ConversationId, Envelope, FoldKind, NormalizedMail, OrganisationId, Person, SubjectKind,
     ThreadKeys, TokenEvidence, TokenPlace,
@@ -73,6 +75,7 @@ pub fn keys(
         tracker: case(&mail.subject).or_else(|| case(&subject.base)),
         subject_tags: own::subject_tags(&mail.subject, SUBJECT_TAGS_MAX),
         text_print: own::text_print(mail),
+        quoted_prints: if references.is_empty() { own::quoted_prints(mail, QUOTED_PRINTS_MAX) } else { Vec::new() },
         customer: customer::customer(mail, class.class, organisation, directory, &threading.agents),
         people: people(mail, organisation, directory),
         bounced_id: class.bounce.as_ref().and_then(|b| b.original_message_id.as_deref()).and_then(ids::clean).map(str::to_owned),

@@ -4,13 +4,17 @@
 //! A mark counts where its MAC is right. A text that is known says that a mail is the product's, never where it belongs.
 
 use super::token::{TokenKeys, TokenUse, token_in_address};
-use crate::mail::{ConversationId, NormalizedMail, OrganisationId};
+use crate::mail::{ConversationId, FoldKind, NormalizedMail, OrganisationId};
 use sha2::{Digest, Sha256};
 
 /// The header field that the product's mails carry.
 pub const LOOP_FIELD: &str = "X-Tidegate-Loop";
 /// Letters and digits of a text that can be told from others: shorter ones are anybody's words.
 const PRINT_CHARS_MIN: usize = 60;
+/// Letters and digits with which a text begins that are compared where it is quoted: more than a greeting has.
+const BEGINNING_CHARS: usize = 80;
+/// Lines of a quote above the quoted text: an attribution, or the fields of the quoted mail.
+const QUOTE_HEAD_LINES_MAX: usize = 12;
 /// Letters and digits that are compared: lists add their lines behind them.
 const PRINT_CHARS_MAX: usize = 400;
 
@@ -30,14 +34,51 @@ pub(super) fn is_marked(mail: &NormalizedMail, organisation: OrganisationId, key
 /// What its author wrote, as an id: letters and digits of the answer, without regard to case. `None` for short texts.
 #[must_use]
 pub fn text_print(mail: &NormalizedMail) -> Option<String> {
-    let said = mail.reply();
-    let mut hash = Sha256::new();
-    let (mut chars, mut bytes) = (0, [0; 4]);
-    for c in said.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(PRINT_CHARS_MAX) {
-        hash.update(c.encode_utf8(&mut bytes));
-        chars += 1;
+    print(&mail.reply(), PRINT_CHARS_MIN..=PRINT_CHARS_MAX, "text.invalid")
+}
+
+/// How a text begins, as an id, to know it by where it is quoted: letters and digits without regard to case. `None` for short
+/// texts.
+#[must_use]
+pub fn beginning_print(text: &str) -> Option<String> {
+    print(text, BEGINNING_CHARS..=BEGINNING_CHARS, "quoted-text.invalid")
+}
+
+/// How the texts begin that a mail quotes, as such ids.
+pub(super) fn quoted_prints(mail: &NormalizedMail, most: usize) -> Vec<String> {
+    let quotes = mail.folds.iter().filter(|f| matches!(f.kind, FoldKind::Quote | FoldKind::Forward));
+    let mut out: Vec<String> = Vec::new();
+    for print in quotes.filter_map(|fold| mail.text.get(fold.start..fold.end)).filter_map(|q| beginning_print(&quoted_text(q))) {
+        if out.len() < most && !out.contains(&print) {
+            out.push(print);
+        }
     }
-    (chars >= PRINT_CHARS_MIN).then(|| format!("{}@text.invalid", data_encoding::HEXLOWER.encode(&hash.finalize()[..20])))
+    out
+}
+
+/// What is quoted, without its marks and what stands above it: where lines are marked the first of them, else what is below
+/// the fields of the quoted mail, else what is below the first line.
+fn quoted_text(quote: &str) -> String {
+    let head = || quote.lines().take(QUOTE_HEAD_LINES_MAX);
+    let is_field = |line: &str| line.split_once(':').is_some_and(|(name, _)| name.split_whitespace().count() <= 3);
+    let start = head().position(|line| line.trim_start().starts_with('>')).or_else(|| {
+        let first = head().position(is_field)?;
+        Some(first + head().skip(first).take_while(|line| is_field(line)).count())
+    });
+    let text = |line: &str| line.trim_start_matches(|c: char| c == '>' || c.is_whitespace()).to_owned();
+    let lines: Vec<String> = quote.lines().skip(start.unwrap_or(1)).take(BEGINNING_CHARS).map(text).collect();
+    lines.join("\n")
+}
+
+/// The letters and digits of a text, as many as there are within `chars`, as an id at `domain`.
+fn print(text: &str, chars: std::ops::RangeInclusive<usize>, domain: &str) -> Option<String> {
+    let mut hash = Sha256::new();
+    let (mut count, mut bytes) = (0, [0; 4]);
+    for c in text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(*chars.end()) {
+        hash.update(c.encode_utf8(&mut bytes));
+        count += 1;
+    }
+    (count >= *chars.start()).then(|| format!("{}@{domain}", data_encoding::HEXLOWER.encode(&hash.finalize()[..20])))
 }
 
 /// A tag the product writes into its subjects, as an id.
@@ -74,6 +115,25 @@ mod tests {
         assert_eq!(print(&long.replace(' ', "\n ").to_uppercase()), print(long));
         assert_ne!(print(&long.replace("two", "six")), print(long));
         assert_eq!(print("Thank you!"), None, "anybody's words");
+    }
+
+    #[test]
+    fn a_quoted_text_is_known_by_its_beginning_however_it_is_quoted() {
+        let said =
+            "Dear Ada,\nthe order left our house on Monday, and the driver says that it will be at your door before Friday noon.";
+        let known = beginning_print(said).unwrap();
+        let quotes = [
+            format!("On Monday, Tide Support wrote:\n> {}\n> \n> -- \n> Support", said.replace('\n', "\n> ")),
+            format!(
+                "--------------- Original Message ---------------\nFrom: Support [help@desk.test]\nSent: 1/12/2026\nTo: Ada\nSubject: Order\n\n{said}\n\nRegards"
+            ),
+            format!("Am Montag schrieb der Kundendienst:\n{}", said.replace("left our house", "left\nour house")),
+        ];
+        for quote in quotes {
+            assert_eq!(beginning_print(&quoted_text(&quote)).as_ref(), Some(&known), "{quote}");
+        }
+        assert_eq!(beginning_print("Dear Ada, thank you."), None, "anybody's words");
+        assert_ne!(beginning_print(&said.replace("Monday", "Tuesday")), Some(known));
     }
 
     #[test]

@@ -18,6 +18,7 @@
 //! | thread-index | Exchange thread and base subject are the same | 0.7 |
 //! | subject-tag | the product's own tag, by an authenticated participant; else it is only suggested | 0.6 |
 //! | subject-and-people | base subject and sender are the same: only suggested | 0.5 |
+//! | quoted-text | quotes what the product wrote, from the domain of a participant: only suggested | 0.4 |
 //! | new | nothing known | 1.0 |
 //!
 //! Conversations that a mail ties are merged: the older stays. Not merged away is one that a person
@@ -185,7 +186,27 @@ fn leads(keys: &ThreadKeys, index: &ThreadIndex) -> Vec<Lead> {
             });
         }
     }
+    leads.extend(quoted(keys, index));
     leads
+}
+
+/// Conversations in which the product wrote what the mail quotes, if somebody of the sender's domain takes part there.
+fn quoted<'a>(keys: &'a ThreadKeys, index: &'a ThreadIndex) -> impl Iterator<Item = Lead> + 'a {
+    let domain = |address: &'a str| address.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.is_empty());
+    let on = keys.policy.rules.has(Rule::QuotedText);
+    keys.quoted_prints.iter().filter(move |_| on).filter_map(move |print| {
+        let found = index.ids.get(&(keys.organisation, print.clone())).filter(|id| id.standing == IdStanding::Outbound)?;
+        let conversation = index.current(found.conversation);
+        let facts = index.conversations.get(&conversation)?;
+        let near = facts.participants.iter().any(|p| domain(p).is_some_and(|d| Some(d) == domain(&keys.sender)));
+        near.then(|| Lead {
+            conversation,
+            rule: Rule::QuotedText,
+            confidence: 0.4,
+            evidence: Evidence { code: "quoted-text", place: "text".to_owned(), detail: String::new() },
+            pull: Pull::Suggests,
+        })
+    })
 }
 
 fn tokens(keys: &ThreadKeys, index: &ThreadIndex, leads: &mut Vec<Lead>) {

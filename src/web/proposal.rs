@@ -149,6 +149,7 @@ fn because(rule: &str) -> &str {
         "thread-index" => "Exchange numbered it as part of that thread",
         "subject-tag" => "its subject carries that conversation's tag",
         "subject-and-people" => "subject and people are the same",
+        "quoted-text" => "it quotes what the product wrote there, and comes from the same domain as somebody in there",
         "forward" => "it forwards a mail in there",
         other => other,
     }

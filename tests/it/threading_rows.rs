@@ -404,6 +404,31 @@ on_both_databases! {
         assert_eq!(desk.take(desk.mail(3, &[0], &without("one"))).await, Outcome::DuplicateOf(one));
     }
 
+    async fn a_system_that_keeps_no_references_is_suggested_where_it_quotes_what_the_product_wrote(db: Database) {
+        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
+        let (_, there, _) = desk.attach(desk.mail(1, &[0], &raw("1@a.test", "Delivery", "", "Where is it?"))).await;
+        let said = "The order left our house on Monday, and the driver says that it will be at your door before Friday noon.";
+        let sent = tidegate::store::Outbound {
+            organisation: desk.organisation,
+            conversation: Some(there),
+            message_ids: vec!["out@desk.test".to_owned()],
+            marks: tidegate::threading::beginning_print(said).into_iter().collect(),
+            subject: "Re: Delivery".to_owned(),
+            addressees: vec![],
+            sent_at_us: 2_000_000,
+        };
+        desk.store.register_outbound(&sent).await.unwrap();
+        let answer = |n: u32, from: &str| {
+            let text = format!("It is not here yet.\n\nOn Monday, Desk <help@desk.test> wrote:\n> {said}\n");
+            raw(&format!("new{n}@crm.test"), "Case 00012345", "", &text).replace("ann@a.test", from)
+        };
+        let (_, own, decision) = desk.attach(desk.mail(3, &[0], &answer(1, "crm@a.test"))).await;
+        assert_ne!(own, there, "only suggested");
+        assert_eq!((decision.suggestions[0].conversation, decision.suggestions[0].rule), (there, Rule::QuotedText));
+        let (.., decision) = desk.attach(desk.mail(4, &[0], &answer(2, "mallory@m.test"))).await;
+        assert!(decision.suggestions.is_empty(), "of another domain: {decision:?}");
+    }
+
     async fn what_the_product_sent_is_no_duplicate_of_what_comes_in(db: Database) {
         let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
         let sent = tidegate::store::Outbound {

@@ -7,7 +7,9 @@ use crate::directory::Directory;
 use crate::limits::Limits;
 use crate::mail::{ConversationId, OrganisationId, Person};
 use crate::store::{Outbound, now_us};
-use crate::threading::{LOOP_FIELD, TokenClaim, TokenKeys, TokenUse, message_id_key, subject_tag_id, text_print};
+use crate::threading::{
+    LOOP_FIELD, TokenClaim, TokenKeys, TokenUse, beginning_print, message_id_key, subject_tag_id, text_print,
+};
 use crate::web::SharedApp;
 use crate::web::problem::Problem;
 use axum::Json;
@@ -116,12 +118,13 @@ fn marks(tag: Option<&str>, text: Option<&str>, limits: &Limits) -> Result<Vec<S
         return Err(Problem::bad_request(problem));
     }
     // Read as it is read when it comes back, so that the same is left out.
-    let print = text.and_then(|text| {
+    let prints = text.into_iter().flat_map(|text| {
         let mut mail = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".to_vec();
         mail.extend_from_slice(text.as_bytes());
-        text_print(&crate::normalize::normalize(&mail, limits))
+        let mail = crate::normalize::normalize(&mail, limits);
+        text_print(&mail).into_iter().chain(beginning_print(&mail.reply()))
     });
-    Ok(tag.map(subject_tag_id).into_iter().chain(print).collect())
+    Ok(tag.map(subject_tag_id).into_iter().chain(prints).collect())
 }
 
 fn claim(organisation: OrganisationId, conversation: ConversationId, addressee: &str) -> TokenClaim<'_> {
