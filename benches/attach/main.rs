@@ -3,8 +3,8 @@
 //!
 //! `cargo bench --bench attach` for SQLite in the temporary folder; with TEST_DATABASE_URL PostgreSQL too
 //! (`WITH_POSTGRES_DURABLE=1 scripts/with-postgres cargo bench --bench attach`). Every commit is durable.
-//! `-- stored 1000 100000 5000000` for the cost beside so many stored messages (5 million need about 20 GB of disk and
-//! 15 minutes a database), `-- endless` for the cost in one conversation of 100,000. `sqlite` or `postgres` leaves the other out.
+//! `-- stored 1000 100000 5000000` for the cost beside so many stored messages (5 million need about 25 GB of disk and
+//! 10 minutes a database), `-- endless` for the cost in one conversation of 100,000. `sqlite` or `postgres` leaves the other out.
 //! CPU is this process's own: SQLite's work is in it, a PostgreSQL server's is not.
 
 #![allow(clippy::unwrap_used)]
