@@ -36,6 +36,7 @@ mod token;
 mod user;
 mod value;
 mod webhook;
+mod writes;
 
 pub use attach::Decide;
 pub use audit::AuditEntry;

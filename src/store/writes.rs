@@ -1,0 +1,147 @@
+//! The statements that write a batch: an insert or an update for each table, of many rows at once.
+//!
+//! What others refer to is written first; the order is that of `Plan::write`. Updates look rows up by their keys only (a test in
+//! `attach` holds them to it), and touch no row that would not change.
+//!
+//! # Failure
+//! Part of the transaction of a batch: all or nothing.
+
+use super::connection::{Bulk, Query};
+
+pub(super) const CONVERSATIONS: Bulk = Bulk {
+    name: "insert_conversations",
+    head: "INSERT INTO conversations (id, organisation, state, subject, base_subject, subject_key, created_at,
+           last_message_at, touched_by_person, message_count)",
+    tail: "",
+    width: 10,
+};
+pub(super) const CONVERSATION_CHANGES: Bulk = Bulk {
+    name: "update_conversations",
+    head: "WITH k (id, added, last, reopen) AS (",
+    tail: ") UPDATE conversations SET message_count = message_count + k.added,
+           last_message_at = CASE WHEN k.last > last_message_at THEN k.last ELSE last_message_at END,
+           state = CASE WHEN k.reopen THEN 'open' ELSE state END,
+           closed_at = CASE WHEN k.reopen THEN NULL ELSE closed_at END
+           FROM k WHERE conversations.id = k.id",
+    width: 4,
+};
+pub(super) const ACTIVITY: Bulk = Bulk {
+    name: "insert_conversation_activity",
+    head: "INSERT INTO conversation_activity (organisation, last_message_at, conversation)",
+    tail: "",
+    width: 3,
+};
+// Before the conversations change: what they say is where the rows are. Materialized, because SQLite may else read the
+// whole table for each.
+pub(super) const ACTIVITY_CHANGES: Bulk = Bulk {
+    name: "update_conversation_activity",
+    head: "WITH k (id, last) AS (",
+    tail: "), old (organisation, was, id, last) AS MATERIALIZED (
+           SELECT c.organisation, c.last_message_at, c.id, k.last FROM k CROSS JOIN conversations c
+           WHERE c.id = k.id AND c.last_message_at < k.last)
+           UPDATE conversation_activity SET last_message_at = old.last FROM old
+           WHERE conversation_activity.organisation = old.organisation AND conversation_activity.last_message_at = old.was
+           AND conversation_activity.conversation = old.id",
+    width: 2,
+};
+pub(super) const MESSAGES: Bulk = Bulk {
+    name: "insert_messages",
+    head: "INSERT INTO messages (id, organisation, conversation, journal, position, received_at, reverse_path, size,
+           content_hash, repeats, message_id, in_reply_to, reference_ids, from_name, from_address, people, subject,
+           sent_at, text, folds, has_html, attachment_count, class, class_evidence, bounce, client, repairs, sender,
+           may, rule, confidence, decision, customer, reader_version, classes_version, rules_version)",
+    tail: "",
+    width: 36,
+};
+pub(super) const REPEATS: Bulk = Bulk {
+    name: "update_repeats",
+    head: "WITH k (id, more) AS (",
+    tail: ") UPDATE messages SET repeats = repeats + k.more FROM k WHERE messages.id = k.id",
+    width: 2,
+};
+pub(super) const MAILBOXES: Bulk = Bulk {
+    name: "insert_message_mailboxes",
+    head: "INSERT INTO message_mailboxes (message, mailbox)",
+    tail: "ON CONFLICT DO NOTHING",
+    width: 2,
+};
+pub(super) const PARTICIPANTS: Bulk = Bulk {
+    name: "insert_participants",
+    head: "INSERT INTO participants (conversation, address, organisation, name, role, added_at)",
+    tail: "ON CONFLICT DO NOTHING",
+    width: 6,
+};
+pub(super) const PARTICIPANTS_LEAVE: Bulk = Bulk {
+    name: "delete_participants",
+    head: "WITH k (conversation, address) AS (",
+    tail: ") DELETE FROM participants WHERE (conversation, address) IN (SELECT conversation, address FROM k)",
+    width: 2,
+};
+pub(super) const IDS: Bulk = Bulk {
+    name: "insert_message_ids",
+    head: "INSERT INTO message_ids (organisation, message_id, conversation, standing, message)",
+    tail: "ON CONFLICT (organisation, message_id) DO UPDATE SET standing = excluded.standing
+           WHERE excluded.standing = 'outbound' OR (excluded.standing = 'seen' AND message_ids.standing = 'mentioned')",
+    width: 5,
+};
+pub(super) const ATTACHMENTS: Bulk = Bulk {
+    name: "insert_attachments",
+    head: "INSERT INTO attachments (message, part, name, content_type, size, sha256, inline, content_id)",
+    tail: "",
+    width: 8,
+};
+pub(super) const ITEMS: Bulk = Bulk {
+    name: "insert_quarantine_items",
+    head: "INSERT INTO quarantine_items (id, organisation, journal, position, received_at, held_at, mailboxes, reasons,
+           state, sender, subject, proposed, group_id)",
+    tail: "",
+    width: 13,
+};
+pub(super) const DISPOSITIONS: Bulk = Bulk {
+    name: "insert_dispositions",
+    head: "INSERT INTO dispositions (journal, position, organisation, kind, message, item, decided_at)",
+    tail: "",
+    width: 7,
+};
+pub(super) const DISPOSITION_ATTACHED: Query = Query::new(
+    "disposition_attached",
+    "UPDATE dispositions SET kind = 'attached', message = $2, decided_at = $3 WHERE item = $1 AND journal = $4 AND position = $5
+     AND organisation = $6",
+);
+pub(super) const ITEM_ATTACHED: Query = Query::new(
+    "quarantine_attached",
+    "UPDATE quarantine_items SET state = 'attached', message = $2 WHERE id = $1 AND state = 'released'",
+);
+
+pub(super) const LINKS: Bulk = Bulk {
+    name: "insert_conversation_links",
+    head: "INSERT INTO conversation_links (conversation, other, kind, created_at)",
+    tail: "ON CONFLICT DO NOTHING",
+    width: 4,
+};
+pub(super) const BRAKES: Bulk = Bulk {
+    name: "upsert_brakes",
+    head: "INSERT INTO brakes (organisation, key, began_at, count, group_id, held, over_at)",
+    tail: "ON CONFLICT (organisation, key) DO UPDATE SET began_at = excluded.began_at, count = excluded.count,
+           group_id = excluded.group_id, held = excluded.held, over_at = excluded.over_at",
+    width: 7,
+};
+pub(super) const SWEEP_BRAKES: Query = Query::new(
+    "sweep_brakes",
+    "DELETE FROM brakes WHERE organisation = $2 AND key IN (
+     SELECT key FROM brakes WHERE organisation = $2 AND over_at < $1 ORDER BY over_at LIMIT $3)",
+);
+// Who turns out to be a participant was one when he wrote.
+pub(super) const PROMOTE: Bulk = Bulk {
+    name: "promote_messages",
+    head: "WITH k (conversation, address) AS (",
+    tail: ") UPDATE messages SET may = 'participant' FROM k
+           WHERE messages.conversation = k.conversation AND messages.sender = k.address AND messages.may = 'unverified'",
+    width: 2,
+};
+pub(super) const OUTBOUND_MAILS: Bulk = Bulk {
+    name: "insert_outbound_mails",
+    head: "INSERT INTO outbound_mails (id, organisation, conversation, message_id, sent_at)",
+    tail: "ON CONFLICT DO NOTHING",
+    width: 5,
+};
