@@ -152,6 +152,14 @@ pub fn words() -> impl Iterator<Item = &'static str> {
     phrases.chain(others.into_iter().flat_map(str::lines).filter(|l| !l.starts_with('#')))
 }
 
+/// The charset that bytes are read in where that is another than the label says, or where there is none; `label` is what
+/// is said of them.
+#[must_use]
+pub fn charset_read(bytes: &[u8], label: Option<&[u8]>) -> Option<String> {
+    let (_, detail, _) = charset::decode(bytes, label, None).repair?;
+    Some(detail.split_once("read as ")?.1.split([',', ';', '(', ' ']).next()?.to_ascii_lowercase())
+}
+
 /// Whether a field of this name tells a header from prose where the form is broken.
 #[must_use]
 pub fn is_known_field(name: &[u8]) -> bool {

@@ -15,24 +15,48 @@ fn samples() -> Vec<(String, Vec<u8>)> {
     samples.flat_map(|s| s.mails.into_iter().map(move |m| (format!("{}/{}", s.name, m.name), m.raw))).collect()
 }
 
-/// Words of five letters and more that a reader sees, and the addresses, in lower case.
+/// Letters and digits of what may not be left.
+const TOLD_MIN: usize = 4;
+
+/// What a reader is told: the words and numbers of texts, names, addresses, ids and files, in lower case; and the addresses.
 fn told(raw: &[u8]) -> (HashSet<String>, HashSet<String>) {
     let mail = normalize(raw, &Limits::default());
-    let mut words = HashSet::new();
     let mut addresses = HashSet::new();
     let people = mail.from.iter().chain(&mail.sender).chain(&mail.to).chain(&mail.cc).chain(&mail.bcc).chain(&mail.reply_to);
     let mut said = vec![mail.subject.clone(), mail.text.clone()];
+    said.extend(mail.message_id.iter().chain(&mail.in_reply_to).chain(&mail.references).cloned());
+    said.extend(mail.attachments.iter().map(|a| a.name.clone()));
     for person in people {
-        said.push(person.name.clone());
+        said.extend([person.name.clone(), person.address.clone()]);
         if person.address.contains('@') {
             addresses.insert(person.address.to_lowercase());
         }
     }
-    for text in said {
-        let lower = text.to_lowercase();
-        words.extend(lower.split(|c: char| !c.is_alphabetic()).filter(|w| w.chars().count() >= 5).map(str::to_owned));
-    }
-    (words, addresses)
+    // The dot of a Turkish capital belongs to its letter.
+    let lower: Vec<char> = said.join("\n").to_lowercase().chars().filter(|c| *c != '\u{307}').collect();
+    let kind = |c: &char| (c.is_alphanumeric(), *c >= FIRST_WITHOUT_BLANKS);
+    let words = lower.chunk_by(|a, b| kind(a) == kind(b)).filter(|w| w[0].is_alphanumeric());
+    // Between words that stay a letter or two of the others may well come again.
+    let least = |w: &[char]| if w[0] >= FIRST_WITHOUT_BLANKS { 3 * TOLD_MIN } else { TOLD_MIN };
+    let words = words.filter(|w| w.len() >= least(w)).map(|w| w.iter().collect::<String>());
+    (words.filter(|w| !is_date(w)).collect(), addresses)
+}
+
+/// From Thai on, scripts are written without blanks between words.
+const FIRST_WITHOUT_BLANKS: char = '\u{e00}';
+
+/// A year (of the Gregorian or the Buddhist era), or a zone: dates stay about when they were.
+fn is_date(word: &str) -> bool {
+    let native = word.chars().all(|c| c.is_numeric() && !c.is_ascii()) && word.chars().count() == 4;
+    native
+        || word.len() == 4
+            && word.bytes().all(|b| b.is_ascii_digit())
+            && (["19", "20", "24", "25"].iter().any(|century| word.starts_with(century)) || word <= "1400")
+}
+
+/// Stays: what reading looks for, what a program says of itself, names of types, and the reader's own (`image1`).
+fn may_stay(word: &str) -> bool {
+    stays(word) || stays(word.trim_end_matches(|c: char| c.is_ascii_digit()))
 }
 
 /// Line ends and the length of each line.
@@ -62,7 +86,7 @@ fn telephones(text: &str) -> HashSet<String> {
 /// What of a mail's people is still to be read in it afterwards.
 fn survivors(before: &[u8], after: &[u8]) -> Vec<String> {
     let ((words, addresses), (left, _)) = (told(before), told(after));
-    let mut out: Vec<String> = words.intersection(&left).filter(|w| !stays(w)).cloned().collect();
+    let mut out: Vec<String> = words.intersection(&left).filter(|w| !may_stay(w)).cloned().collect();
     let raw = after.to_ascii_lowercase();
     let is_of_somebody = |a: &&String| {
         a.split(|c: char| !c.is_alphanumeric())
@@ -94,22 +118,44 @@ fn holds(name: &str, raw: &[u8]) -> Vec<String> {
     faults
 }
 
-/// So many of a hundred read as before and have nothing left of their people. What is missing: letters that were encoded
-/// twice, UTF-32, national 7-bit sets, BinHex, ids within styles.
-const SHARE_MIN: usize = 98;
+/// Samples that can't be scrubbed so, each with its reason.
+const EXCEPT: &[(&str, &str)] = &[(
+    "text/safe-script-urls/message",
+    "its words are one letter each, of five elements whose addresses stand between them: `abcde` is what the reader joins",
+)];
 
 #[test]
 fn samples_read_as_before_with_other_words() {
     let samples = samples();
-    let faults: Vec<String> = samples.iter().flat_map(|(name, raw)| holds(name, raw)).collect();
-    eprintln!("{} of {}:\n{}", faults.len(), samples.len(), faults.join("\n"));
-    assert!(
-        faults.len() * 100 <= samples.len() * (100 - SHARE_MIN),
-        "{} of {}:\n{}",
-        faults.len(),
-        samples.len(),
-        faults.join("\n")
-    );
+    let mut excepted = HashSet::new();
+    let mut faults = Vec::new();
+    for (name, raw) in &samples {
+        let found = holds(name, raw);
+        match EXCEPT.iter().find(|(except, _)| name == except) {
+            Some((except, _)) if !found.is_empty() => drop(excepted.insert(*except)),
+            _ => faults.extend(found),
+        }
+    }
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), samples.len(), faults.join("\n"));
+    let needless: Vec<&str> = EXCEPT.iter().map(|(name, _)| *name).filter(|name| !excepted.contains(name)).collect();
+    assert!(needless.is_empty(), "these hold and need no exception: {needless:?}");
+}
+
+/// Mails of the generator, with what programs and relays did to them.
+#[test]
+fn any_generated_and_mangled_mail_reads_as_before_with_other_words() {
+    const MAILS: u32 = 400;
+    let config = proptest::test_runner::Config { cases: MAILS, failure_persistence: None, ..Default::default() };
+    let rng = proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
+    let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
+    let mails = (any::<u64>(), 0u64..1_000_000);
+    let outcome = runner.run(&mails, |(seed, number)| {
+        let specimen = corpus::mangle::specimen(seed, number);
+        let faults = holds(&format!("--seed {seed} --only {number}"), &specimen.raw);
+        prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
+        Ok(())
+    });
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
 }
 
 #[test]
@@ -201,7 +247,8 @@ fn made_mails_read_as_before_with_other_words() {
     let mails = (0..MAILS).map(|_| odd_mail().new_tree(&mut runner).unwrap().current());
     let faults: Vec<String> =
         mails.flat_map(|raw| holds("made", &raw).into_iter().map(move |f| format!("{f} in {}", raw.escape_ascii()))).collect();
-    assert!(faults.len() * 100 <= MAILS * (100 - SHARE_MIN), "{} of {MAILS}:\n{}", faults.len(), faults.join("\n"));
+    // Made of pieces that no program puts together: a few hang on a single letter.
+    assert!(faults.len() * 100 <= MAILS * 2, "{} of {MAILS}:\n{}", faults.len(), faults.join("\n"));
 }
 
 proptest! {

@@ -7,6 +7,7 @@
 //! None: lengths told inside a file are held against what is there.
 
 use super::kept;
+use super::letters::{Kind, kind_of};
 use super::walk;
 use super::words::Words;
 
@@ -111,13 +112,12 @@ fn properties(words: &mut Words, data: &[u8]) -> Vec<u8> {
             at += len;
             continue;
         }
-        let wide =
-            rest.chunks_exact(2).take_while(|c| c[1] == 0 && (c[0].is_ascii_graphic() || c[0].is_ascii_whitespace())).count() * 2;
+        let wide = rest.chunks_exact(2).take_while(|c| is_told(u16::from_le_bytes([c[0], c[1]]))).count() * 2;
         let narrow = rest.iter().take_while(|b| b.is_ascii_graphic() || b.is_ascii_whitespace() || **b >= 0x80).count();
         let (len, charset) = if wide >= 2 * RUN_MIN { (wide, Some("utf-16le")) } else { (narrow, None) };
         if len >= RUN_MIN {
             let text = &rest[..len];
-            let is_name = kept::is_word(std::str::from_utf8(text).unwrap_or_default());
+            let is_name = kept::is_word(&text.escape_ascii().to_string());
             if !is_name {
                 let new = walk::text(words, text, None, charset, "", &|_| false);
                 out[at..at + len].copy_from_slice(&new);
@@ -128,6 +128,14 @@ fn properties(words: &mut Words, data: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// A letter of UTF-16 that texts are made of, a sign or a blank.
+fn is_told(code: u16) -> bool {
+    char::from_u32(u32::from(code)).is_some_and(|c| match kind_of(c) {
+        Kind::Ascii | Kind::Other => c.is_ascii_graphic() || matches!(c, '\t' | '\n' | '\r' | ' ' | '\u{a0}'..='\u{bf}' | '\u{2010}'..='\u{2026}' | '\u{3000}'..='\u{3003}' | '\u{ff01}'..='\u{ff1f}'),
+        _ => true,
+    })
 }
 
 /// Length of a stream of compressed RTF that begins here (MS-OXRTFCP).

@@ -3,8 +3,9 @@
 //! # Failure
 //! None: a field that can't be understood is replaced word by word.
 
-use super::letters::form_of;
+use super::form::form_of;
 use super::view::View;
+use super::walk;
 use super::words::{Text, Words};
 use std::ops::Range;
 
@@ -46,6 +47,9 @@ const KEPT: &[&str] = &[
 const DATED: &[&str] =
     &["date", "resent-date", "delivery-date", "received", "arrival-date", "last-attempt-date", "expires", "reply-by"];
 
+/// Encoded-words within encoded-words that are followed.
+const NESTING_MAX: usize = 4;
+
 /// What a mail's fields say of the part they head.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Part {
@@ -74,8 +78,18 @@ pub(super) fn scrub(words: &mut Words, place: &Place<'_>, out: &mut [u8], name: 
         return;
     }
     if name == "content-type" || name == "content-disposition" {
-        for piece in told_parameters(&place.src[value.clone()]) {
-            text(words, place, out, value.start + piece.start..value.start + piece.end, &|_| false);
+        let mut told = told_parameters(&place.src[value.clone()]).into_iter().peekable();
+        while let Some(piece) = told.next() {
+            let at = |r: &Range<usize>| value.start + r.start..value.start + r.end;
+            let mut pieces = vec![at(&piece.value)];
+            // `name*0*=…; name*1*=…` is one value, and may be cut within a letter.
+            while let Some(next) = told.next_if(|next| piece.section.is_some() && next.section.is_some_and(|n| n > 0)) {
+                pieces.push(at(&next.value));
+            }
+            match pieces.as_slice() {
+                [one] => text(words, place, out, one.clone(), &|_| false),
+                several => literal(words, place, out, several, &|_| false),
+            }
         }
         return;
     }
@@ -126,10 +140,16 @@ fn shift(words: &Words, src: &[u8], out: &mut [u8], range: Range<usize>) {
     }
 }
 
+/// Where the value of a parameter stands, and which section of a longer value it is (RFC 2231 section 3).
+struct Parameter {
+    value: Range<usize>,
+    section: Option<u32>,
+}
+
 /// The values of parameters that name people's things: file names, ids. All others are for programs.
-fn told_parameters(value: &[u8]) -> Vec<Range<usize>> {
+fn told_parameters(value: &[u8]) -> Vec<Parameter> {
     let lower = value.to_ascii_lowercase();
-    let mut out: Vec<Range<usize>> = Vec::new();
+    let mut out: Vec<Parameter> = Vec::new();
     for key in [&b"name"[..], b"file", b"start", b"start-info", b"url", b"title", b"id", b"subject"] {
         let mut from = 0;
         while let Some(found) = memchr::memmem::find(&lower[from..], key).map(|n| n + from) {
@@ -150,12 +170,16 @@ fn told_parameters(value: &[u8]) -> Vec<Range<usize>> {
                 }
                 _ => next_parameter(&lower[begin..]).map_or(value.len(), |n| begin + n),
             };
-            out.push(begin..end);
+            let digits = lower[from..from + behind].iter().skip_while(|b| **b != b'*').filter(|b| b.is_ascii_digit());
+            let section = digits.take(4).fold(None, |n, digit| Some(n.unwrap_or(0) * 10 + u32::from(digit - b'0')));
+            // The sign of a quote is between the sections of a value, not in it.
+            let quoted = matches!(value.get(begin), Some(b'"' | b'\'')) && begin < end;
+            out.push(Parameter { value: begin + usize::from(quoted)..end, section });
             from = end.max(from);
         }
     }
-    out.sort_by_key(|r| r.start);
-    out.dedup_by(|b, a| a.end > b.start);
+    out.sort_by_key(|p| p.value.start);
+    out.dedup_by(|b, a| a.value.end > b.value.start);
     out
 }
 
@@ -178,12 +202,23 @@ struct Encoded {
 
 /// Replaces the words of a value: within encoded-words, percent-encoded, and as they are.
 pub(super) fn text(words: &mut Words, place: &Place<'_>, out: &mut [u8], range: Range<usize>, fixed: &dyn Fn(usize) -> bool) {
+    nested(words, place, out, range, fixed, 0);
+}
+
+fn nested(
+    words: &mut Words,
+    place: &Place<'_>,
+    out: &mut [u8],
+    range: Range<usize>,
+    fixed: &dyn Fn(usize) -> bool,
+    depth: usize,
+) {
     let src = place.src;
     let encoded = encoded_words(src, range.clone());
     let mut at = range.start;
     let mut n = 0;
     while n < encoded.len() {
-        literal(words, place, out, at..encoded[n].all.start, fixed);
+        literal(words, place, out, std::slice::from_ref(&(at..encoded[n].all.start)), fixed);
         // Neighbours of one charset are read as one.
         let mut view = View::default();
         let first = n;
@@ -201,36 +236,54 @@ pub(super) fn text(words: &mut Words, place: &Place<'_>, out: &mut [u8], range: 
         at = encoded[n - 1].all.end;
         let mut bytes = view.bytes.clone();
         let free = view.free();
-        // In Q a low line is a blank, and belongs to no word.
-        let form = form_of(&bytes, Some(&encoded[first].charset));
-        words.text(&mut Text { bytes: &mut bytes, free: Some(&free), fixed: &|_| false }, form);
+        if encoded_words(&bytes, 0..bytes.len()).is_empty() {
+            // In Q a low line is a blank, and belongs to no word.
+            bytes = walk::text(words, &bytes, Some(&free), Some(&encoded[first].charset), "", &|_| false);
+        } else if depth < NESTING_MAX {
+            // An encoded-word within one: a program encoded what was encoded.
+            let inner = bytes.clone();
+            let place = Place { src: &inner, marked: &vec![false; inner.len()], hint: place.hint };
+            nested(words, &place, &mut bytes, 0..inner.len(), &|_| false, depth + 1);
+        }
         view.bytes = bytes;
         view.write(src, out);
     }
-    literal(words, place, out, at..range.end, fixed);
+    literal(words, place, out, std::slice::from_ref(&(at..range.end)), fixed);
 }
 
-fn literal(words: &mut Words, place: &Place<'_>, out: &mut [u8], range: Range<usize>, fixed: &dyn Fn(usize) -> bool) {
-    if range.is_empty() {
-        return;
-    }
-    let bytes = &place.src[range.clone()];
+/// Replaces words as they stand, or percent-encoded; what stands in several places is one text.
+fn literal(words: &mut Words, place: &Place<'_>, out: &mut [u8], ranges: &[Range<usize>], fixed: &dyn Fn(usize) -> bool) {
     let mut view = View::default();
-    // `utf-8'en'%C3%BC` of RFC 2231.
-    if bytes.windows(3).any(|w| w[0] == b'%' && w[1].is_ascii_hexdigit() && w[2].is_ascii_hexdigit()) {
-        view.quoted(place.src, range, b'%');
-    } else {
-        view.raw(place.src, range);
+    for range in ranges {
+        let bytes = &place.src[range.clone()];
+        // `utf-8'en'%C3%BC` of RFC 2231.
+        if bytes.windows(3).any(|w| w[0] == b'%' && w[1].is_ascii_hexdigit() && w[2].is_ascii_hexdigit()) {
+            view.quoted(place.src, range.clone(), b'%');
+        } else {
+            view.raw(place.src, range.clone());
+        }
+    }
+    if view.bytes.is_empty() {
+        return;
     }
     let free = view.free();
     let any_free = free.contains(&true);
     let mut bytes = view.bytes.clone();
     let label = bytes.split(|b| *b == b'\'').next().and_then(|l| std::str::from_utf8(l).ok()).filter(|_| any_free);
-    let form = form_of(&bytes, label.filter(|l| l.len() < 40).or(place.hint).map(str::to_owned).as_deref());
+    // Among letters of ASCII one alone is of no set of two bytes each, whatever the body is in.
+    let hint = if is_alone(&bytes) { Some("windows-1252") } else { place.hint };
+    let form = form_of(&bytes, label.filter(|l| l.len() < 40).or(hint).map(str::to_owned).as_deref());
     let stays = |n: usize| view.source(n).is_some_and(|at| place.marked[at] || fixed(at));
-    words.text(&mut Text { bytes: &mut bytes, free: Some(&free), fixed: &stays }, form);
+    words.text(&mut Text { bytes: &mut bytes, free: Some(&free), fixed: &stays, references: &[] }, form);
     view.bytes = bytes;
     view.write(place.src, out);
+}
+
+/// Bytes beyond ASCII stand alone, each between letters of ASCII.
+fn is_alone(bytes: &[u8]) -> bool {
+    let is_letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphabetic);
+    let mut beyond = (0..bytes.len()).filter(|n| !bytes[*n].is_ascii()).peekable();
+    beyond.peek().is_some() && beyond.all(|n| is_letter(n.checked_sub(1)) && is_letter(Some(n + 1)))
 }
 
 /// The encoded-words of a value, read as leniently as they are meant: a missing end is the end of the value.
@@ -249,7 +302,8 @@ fn encoded_words(src: &[u8], range: Range<usize>) -> Vec<Encoded> {
             [b' ', e, b'?', ..] => (*e, 3),
             _ => continue,
         };
-        if !charset.iter().all(u8::is_ascii_graphic) || !b"bBqQ".contains(&letter) {
+        // A fold may cut even the name.
+        if !charset.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) || !b"bBqQ".contains(&letter) {
             continue;
         }
         let base64 = letter.eq_ignore_ascii_case(&b'b');
@@ -275,7 +329,7 @@ fn encoded_words(src: &[u8], range: Range<usize>) -> Vec<Encoded> {
         };
         let name = std::str::from_utf8(charset).unwrap_or_default();
         out.push(Encoded {
-            charset: name.split('*').next().unwrap_or_default().to_ascii_lowercase(),
+            charset: name.split('*').next().unwrap_or_default().replace(|c: char| c.is_whitespace(), "").to_ascii_lowercase(),
             base64,
             content: range.start + content..range.start + stop,
             all: range.start + start..range.start + all,
@@ -301,12 +355,9 @@ pub(super) fn note(part: &mut Part, name: &str, value: &[u8]) {
             part.name = parameter(&lower, "filename").unwrap_or_else(|| std::mem::take(&mut part.name));
         }
         "content-transfer-encoding" if part.encoding.is_empty() => {
-            part.encoding = lower
-                .trim_matches(|c: char| c.is_whitespace() || c == '"')
-                .split([' ', ';'])
-                .next()
-                .unwrap_or_default()
-                .to_owned();
+            let word = lower.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\''));
+            let end = word.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
+            part.encoding = word[..end.unwrap_or(word.len())].to_owned();
         }
         _ => {}
     }
@@ -328,14 +379,15 @@ mod tests {
     use super::*;
 
     fn told(value: &str) -> Vec<&str> {
-        told_parameters(value.as_bytes()).into_iter().map(|r| &value[r]).collect()
+        told_parameters(value.as_bytes()).into_iter().map(|p| &value[p.value]).collect()
     }
 
     #[test]
     fn only_names_and_ids_of_a_content_type_are_replaced() {
-        assert_eq!(told("text/plain; charset=utf-8; name=\"Ann \"B\".txt\"; format=flowed"), ["\"Ann \"B\".txt"]);
+        assert_eq!(told("text/plain; charset=utf-8; name=\"Ann \"B\".txt\"; format=flowed"), ["Ann \"B\".txt"]);
         assert_eq!(told("attachment; filename*0*=utf-8''Ann; filename*1=b.pdf"), ["utf-8''Ann", "b.pdf"]);
-        assert_eq!(told("multipart/related; boundary=name; start=\"<a@b>\"; type=text/html"), ["\"<a@b>"]);
+        assert_eq!(told("attachment; filename*0=\"An\"; filename*1=\"n\""), ["An", "n"]);
+        assert_eq!(told("multipart/related; boundary=name; start=\"<a@b>\"; type=text/html"), ["<a@b>"]);
     }
 
     #[test]

@@ -9,18 +9,29 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+/// Letters of the last word of a phrase that may go on.
+const LAST_LETTERS_MIN: usize = 4;
+
 struct Kept {
     words: HashSet<String>,
     /// Phrases of scripts without blanks, by their first letter, the longest first.
     phrases: HashMap<char, Vec<Vec<char>>>,
+    /// The last words of phrases, each with the words before it: what reading looks for may end within a word.
+    lasts: HashMap<String, HashSet<String>>,
 }
 
 static KEPT: LazyLock<Kept> = LazyLock::new(|| {
     let own = include_str!("kept.txt").lines().filter(|l| !l.starts_with('#'));
     let known = crate::normalize::words().chain(crate::classify::words()).chain(crate::threading::words());
-    let mut kept = Kept { words: HashSet::new(), phrases: HashMap::new() };
+    let mut kept = Kept { words: HashSet::new(), phrases: HashMap::new(), lasts: HashMap::new() };
     for phrase in own.chain(known) {
         let lower = phrase.to_lowercase();
+        for phrase in lower.split('|') {
+            let mut words = phrase.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).rev();
+            if let (Some(last), Some(before)) = (words.next(), words.next()) {
+                kept.lasts.entry(last.to_owned()).or_default().insert(before.to_owned());
+            }
+        }
         for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
             kept.words.insert(word.chars().filter(|c| !is_mark(*c)).collect());
             // `iphoneから送信` is cut where the script is another.
@@ -36,12 +47,24 @@ static KEPT: LazyLock<Kept> = LazyLock::new(|| {
     for c in "年月日時分秒午前後上下년월일오전후".chars() {
         kept.phrases.entry(c).or_default().push(vec![c]);
     }
+    // Where a tone stands behind its vowel, the two are told apart.
+    let toneless: Vec<String> = kept.words.iter().map(|w| w.chars().map(without_tone).collect()).collect();
+    kept.words.extend(toneless);
+    kept.words.remove("");
     for list in kept.phrases.values_mut() {
         list.sort_by_key(|p| std::cmp::Reverse(p.len()));
         list.dedup();
     }
     kept
 });
+
+/// Vowels of Vietnamese, each followed by its forms with a tone.
+const TONES: &str = "aàảãáạăằẳẵắặâầẩẫấậeèẻẽéẹêềểễếệiìỉĩíịoòỏõóọôồổỗốộơờởỡớợuùủũúụưừửữứựyỳỷỹýỵ";
+
+fn without_tone(c: char) -> char {
+    let at = TONES.chars().position(|t| t == c);
+    at.and_then(|at| TONES.chars().nth(at - at % 6)).unwrap_or(c)
+}
 
 fn is_mark(c: char) -> bool {
     super::letters::kind_of(c) == super::letters::Kind::Mark
@@ -50,6 +73,13 @@ fn is_mark(c: char) -> bool {
 /// Whether a word (lower case, without marks) stays.
 pub(super) fn is_word(lower: &str) -> bool {
     KEPT.words.contains(lower)
+}
+
+/// Whether a word (lower case, without marks) begins as a phrase ends whose other words stand before it:
+/// `kizárólag a címzettnek`.
+pub(super) fn goes_on(before: &str, word: &str) -> bool {
+    let ends = word.char_indices().map(|(at, _)| at).skip(LAST_LETTERS_MIN);
+    ends.filter_map(|end| KEPT.lasts.get(word.get(..end)?)).any(|befores| befores.contains(before))
 }
 
 /// How many of the letters (lower case) at the beginning are a phrase that stays.
@@ -69,5 +99,7 @@ pub fn stays(word: &str) -> bool {
             letters => at += letters,
         }
     }
-    at == lower.len() || is_word(&lower.iter().filter(|c| !is_mark(**c)).collect::<String>())
+    let word: String = lower.iter().filter(|c| !is_mark(**c)).collect();
+    let ends = word.char_indices().map(|(at, _)| at).skip(LAST_LETTERS_MIN);
+    at == lower.len() || is_word(&word) || ends.filter_map(|end| word.get(..end)).any(|begin| KEPT.lasts.contains_key(begin))
 }

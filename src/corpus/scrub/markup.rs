@@ -3,7 +3,10 @@
 //! # Failure
 //! None: a tag that never ends stays whole.
 
-use super::letters::{Form, Kind, Unit, units};
+use super::cut::units;
+use super::form::Form;
+use super::letters::{Kind, Unit, kind_of};
+use super::words::Reference;
 
 /// Attributes whose values are words and addresses of people.
 const TOLD: &[&str] = &[
@@ -34,8 +37,8 @@ enum State {
     Raw(&'static str),
 }
 
-/// Marks in `fixed` the bytes of html that stay. Gives the numbers of letters written as `&#1234;`: where their digits stand.
-pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<(std::ops::Range<usize>, char)> {
+/// Marks in `fixed` the bytes of html that stay. Gives the letters that are written as references.
+pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<Reference> {
     let list = units(bytes, form);
     let letters: Vec<char> = list
         .iter()
@@ -43,34 +46,23 @@ pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<(std::op
         .collect();
     let begins = |at: usize, word: &str| word.chars().enumerate().all(|(n, c)| letters.get(at + n) == Some(&c));
     let mut state = State::Text;
-    let mut entities = Vec::new();
+    let mut references = Vec::new();
     let mut tag = String::new();
     let mut name = String::new();
     let mut n = 0;
     while n < list.len() {
         let c = letters[n];
-        let mut fix = |unit: &Unit| fixed[unit.at..unit.at + unit.len].fill(true);
+        let fix = |fixed: &mut [bool], unit: &Unit| fixed[unit.at..unit.at + unit.len].fill(true);
         match state {
             State::Text => {
-                if c == '<' && letters.get(n + 1).is_some_and(|c| c.is_ascii_alphabetic() || *c == '/' || *c == '?') {
+                if c == '<' && begins_tag(&letters[n + 1..]) {
                     (state, tag, name) = (State::Tag, String::new(), String::new());
                 } else if c == '&' {
-                    let len = letters[n + 1..].iter().take(10).take_while(|c| c.is_ascii_alphanumeric() || **c == '#').count();
-                    if letters.get(n + 1 + len) == Some(&';') || letters.get(n + 1) == Some(&'#') {
-                        let digits: String = letters[n + 1..n + 1 + len].iter().filter(|c| c.is_ascii_digit()).collect();
-                        let decimal = letters.get(n + 1) == Some(&'#') && digits.len() + 1 == len;
-                        if let Some(letter) = digits.parse().ok().and_then(char::from_u32).filter(|_| decimal && len > 1) {
-                            entities.push((list[n + 2].at..list[n + len].at + list[n + len].len, letter));
-                        }
-                        for unit in &list[n..=n + len] {
-                            fix(unit);
-                        }
-                        n += len;
-                    }
+                    n += self::reference(&list, &letters, n, fixed, &mut references);
                 }
             }
             State::Tag => {
-                fix(&list[n]);
+                fix(fixed, &list[n]);
                 if c == '>' {
                     state = match tag.as_str() {
                         "style" => State::Raw("</style"),
@@ -81,7 +73,7 @@ pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<(std::op
                     let blanks = letters[n + 1..].iter().take_while(|c| c.is_ascii_whitespace()).count();
                     let quote = letters.get(n + 1 + blanks).copied().filter(|c| *c == '"' || *c == '\'');
                     for unit in &list[n..list.len().min(n + 1 + blanks + usize::from(quote.is_some()))] {
-                        fix(unit);
+                        fix(fixed, unit);
                     }
                     n += blanks + usize::from(quote.is_some());
                     let told = TOLD.contains(&name.as_str()) && tag != "meta" || name.starts_with("data-");
@@ -112,7 +104,9 @@ pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<(std::op
                     None => c.is_ascii_whitespace() || c == '>',
                 };
                 if stays || ends {
-                    fix(&list[n]);
+                    fix(fixed, &list[n]);
+                } else if c == '&' {
+                    n += self::reference(&list, &letters, n, fixed, &mut references);
                 }
                 if ends {
                     state = State::Tag;
@@ -122,7 +116,7 @@ pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<(std::op
                 }
             }
             State::Raw(end) => {
-                fix(&list[n]);
+                fix(fixed, &list[n]);
                 if c == '<' && begins(n, end) {
                     (state, tag, name) = (State::Tag, "/".to_owned(), String::new());
                 }
@@ -130,7 +124,72 @@ pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<(std::op
         }
         n += 1;
     }
-    entities
+    urls_in_styles(&list, &letters, fixed);
+    percents(&list, &letters, fixed);
+    references
+}
+
+/// The letters that Latin 1 has from U+00C0 on, by their names in html.
+const NAMED: &str = "Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde \
+    Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc atilde auml aring \
+    aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave \
+    uacute ucirc uuml yacute thorn yuml";
+
+/// A reference at an `&`: a letter is noted, what is none stays. Gives how many units behind the `&` it has.
+fn reference(list: &[Unit], letters: &[char], at: usize, fixed: &mut [bool], references: &mut Vec<Reference>) -> usize {
+    let rest = &letters[at + 1..];
+    let len = rest.iter().take(10).take_while(|c| c.is_ascii_alphanumeric() || **c == '#').count();
+    let ends = rest.get(len) == Some(&';');
+    if !ends && rest.first() != Some(&'#') || len == 0 {
+        return 0;
+    }
+    // The letters above are in lower case; names are not.
+    let name: String = list[at + 1..=at + len].iter().map(|u| u.letter).collect();
+    let number = match name.strip_prefix('#').map(|n| (n, n.strip_prefix(['x', 'X']))) {
+        Some((_, Some(hex))) => u32::from_str_radix(hex, 16).ok(),
+        Some((decimal, None)) => decimal.parse().ok(),
+        None => NAMED.split(' ').filter(|n| !n.is_empty()).position(|n| n == name).and_then(|n| u32::try_from(0xc0 + n).ok()),
+    };
+    let last = &list[at + len + usize::from(ends)];
+    let range = list[at].at..last.at + last.len;
+    let is_narrow = range.len() == len + 1 + usize::from(ends);
+    match number.and_then(char::from_u32).filter(|c| is_narrow && kind_of(*c) != Kind::Other) {
+        Some(letter) => references.push(Reference { range, letter }),
+        None => fixed[range].fill(true),
+    }
+    len + usize::from(ends)
+}
+
+/// An element begins, or ends, here. An address between angle brackets is none.
+fn begins_tag(rest: &[char]) -> bool {
+    let name = rest.iter().take_while(|c| !c.is_ascii_whitespace() && !matches!(c, '>' | '=' | '"' | '\''));
+    rest.first().is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '/' | '?')) && !name.into_iter().any(|c| *c == '@')
+}
+
+/// Takes from `fixed` the addresses in styles, `url(cid:logo@host)`; what they name is named elsewhere as well.
+fn urls_in_styles(list: &[Unit], letters: &[char], fixed: &mut [bool]) {
+    let mut n = 0;
+    while n + 4 < letters.len() {
+        if letters[n..].starts_with(&['u', 'r', 'l', '(']) {
+            n += 4;
+            while n < letters.len() && !matches!(letters[n], ')' | '<' | '>' | ';' | '\n') {
+                fixed[list[n].at..list[n].at + list[n].len].fill(false);
+                n += 1;
+            }
+        }
+        n += 1;
+    }
+}
+
+/// Marks in `fixed` what is written as `%40`: it is a sign of an address, and no number.
+fn percents(list: &[Unit], letters: &[char], fixed: &mut [bool]) {
+    for n in 0..letters.len().saturating_sub(2) {
+        if letters[n] == '%' && letters[n + 1].is_ascii_hexdigit() && letters[n + 2].is_ascii_hexdigit() {
+            for unit in &list[n..n + 3] {
+                fixed[unit.at..unit.at + unit.len].fill(true);
+            }
+        }
+    }
 }
 
 /// Marks in `fixed` the names of properties and parameters, and the values that are words of the format.
@@ -180,12 +239,15 @@ mod tests {
         assert_eq!(kept("<style>p { }</style>Ann"), "Ann");
         assert_eq!(kept("1 < 2 &nbsp;&amp; a&b"), "1 2 a b");
         assert_eq!(kept("<img alt=Ann src=\"cid:x\">"), "Ann cid x");
+        assert_eq!(kept("Ann <ann@host.example>"), "Ann ann host example");
+        assert_eq!(kept("<p style=\"color: red; background: url('cid:ab%40cd')\">x"), "cid ab cd x");
     }
 
     #[test]
     fn letters_written_as_numbers_are_found() {
-        let text = b"&#1087;&#x43f;&#8217";
+        let text = b"&#1087;&#x43f;&#8217&nbsp;&ouml;";
         let found = html(text, Form::Utf8, &mut vec![false; text.len()]);
-        assert_eq!(found.iter().map(|(r, c)| (r.start, *c)).collect::<Vec<_>>(), [(2, 'п'), (16, '’')]);
+        let of = |from, to, letter| Reference { range: from..to, letter };
+        assert_eq!(found, [of(0, 7, 'п'), of(7, 14, 'п'), of(26, 32, 'ö')]);
     }
 }

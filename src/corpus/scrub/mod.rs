@@ -16,10 +16,16 @@
 //! somebody's.
 
 mod binary;
+mod binhex;
+mod cut;
+mod enclosed;
 mod field;
+mod form;
 mod kept;
 mod letters;
+mod likeness;
 mod markup;
+mod pool;
 mod portrait;
 mod rtf;
 mod view;
@@ -31,7 +37,9 @@ pub use portrait::Portrait;
 use words::Words;
 
 /// Rounds with other words, until every mail reads as it did.
-const ROUNDS: u32 = 12;
+const ROUNDS: u32 = 24;
+/// Of these so many, the last ones, spare the Latin letters beyond ASCII.
+const SPARING: u32 = 8;
 
 /// Mails without their people.
 #[derive(Debug, Clone)]
@@ -63,7 +71,8 @@ pub fn scrub(mails: &[Vec<u8>], seed: u64) -> Scrubbed {
 }
 
 fn once(mails: &[Vec<u8>], seed: u64, round: u32) -> Vec<Vec<u8>> {
-    let mut words = Words::new(seed, round);
+    let words = Words::new(seed, round);
+    let mut words = if round + SPARING < ROUNDS { words } else { words.sparing() };
     for mail in mails {
         let _ = walk::mail(&mut words, mail, 0);
     }

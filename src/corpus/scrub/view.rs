@@ -15,6 +15,8 @@ enum Place {
     Hex(usize),
     /// Within a run of base64.
     Run,
+    /// The upper half of a letter that is written as it is, here.
+    Above(usize),
 }
 
 /// A run of base64: the letters between two paddings.
@@ -120,6 +122,32 @@ impl View {
         }
     }
 
+    /// UTF-7 (RFC 2152) as UTF-16: letters as they stand, and runs of base64 behind a `+`.
+    pub(super) fn utf7(&mut self, src: &[u8], range: Range<usize>) {
+        let mut at = range.start;
+        while at < range.end {
+            let rest = &src[at + 1..range.end];
+            let letters = rest.iter().take_while(|b| !matches!(b, b'-' | b'_') && sextet(**b).is_some()).count();
+            if src[at] == b'+' && letters > 0 {
+                let start = self.bytes.len();
+                self.close(src, &mut (at + 1..at + 1 + letters).collect());
+                // Whole letters of two bytes; behind them are bits that say nothing.
+                if (self.bytes.len() - start) % 2 == 1 {
+                    self.bytes.pop();
+                    self.places.pop();
+                    if let Some(run) = self.runs.last_mut() {
+                        run.len -= 1;
+                    }
+                }
+                at += 1 + letters + usize::from(rest.get(letters) == Some(&b'-'));
+                continue;
+            }
+            self.bytes.extend([0, src[at]]);
+            self.places.extend([Place::Above(at), Place::Raw(at)]);
+            at += 1;
+        }
+    }
+
     /// Which bytes may become any byte: those that are not written as they are.
     pub(super) fn free(&self) -> Vec<bool> {
         self.places.iter().map(|p| !matches!(p, Place::Raw(_))).collect()
@@ -128,7 +156,7 @@ impl View {
     /// Where a byte stands that is written as it is.
     pub(super) fn source(&self, n: usize) -> Option<usize> {
         match self.places.get(n) {
-            Some(Place::Raw(at)) => Some(*at),
+            Some(Place::Raw(at) | Place::Above(at)) => Some(*at),
             _ => None,
         }
     }
@@ -145,7 +173,7 @@ impl View {
                         out[*at + n] = letter[usize::from(digit)];
                     }
                 }
-                Place::Run => {}
+                Place::Run | Place::Above(_) => {}
             }
         }
         for run in &self.runs {
@@ -203,6 +231,7 @@ fn hex(digit: u8) -> u8 {
 fn soft_break(tail: &[u8]) -> usize {
     let blanks = tail.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
     match &tail[blanks..] {
+        [b'\r', b'\r', b'\n', ..] => blanks + 3,
         [b'\r', b'\n', ..] => blanks + 2,
         [b'\r' | b'\n', ..] => blanks + 1,
         [] => blanks,
@@ -259,6 +288,21 @@ mod tests {
     fn quoted_printable_keeps_its_form() {
         let (before, after) = turned("a=62c=\r\nd=6a =zz", |v, s| v.quoted(s, 0..s.len(), b'='));
         assert_eq!((before.as_str(), after.as_str()), ("abcdj =zz", "A=42C=\r\nD=4a =ZZ"));
+    }
+
+    #[test]
+    fn utf_7_is_letters_of_two_bytes() {
+        let text = b"Hi +AOQA9g- a+-b +AOQ";
+        let mut view = View::default();
+        view.utf7(text, 0..text.len());
+        let letters: Vec<u16> = view.bytes.chunks(2).map(|c| u16::from_be_bytes([c[0], c[1]])).collect();
+        assert_eq!(String::from_utf16(&letters).unwrap(), "Hi äö a+-b ä");
+        for letter in view.bytes.chunks_mut(2).filter(|l| l[1] == 0xe4) {
+            letter[1] = 0xe5;
+        }
+        let mut out = text.to_vec();
+        view.write(text, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "Hi +AOUA9g- a+-b +AOU");
     }
 
     #[test]

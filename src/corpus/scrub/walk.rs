@@ -10,9 +10,10 @@
 //! None: a mail may be anything; work is linear in its lines.
 
 use super::binary;
+use super::enclosed;
 use super::field::{self, Part, Place};
+use super::form::{self, Form, form_of};
 use super::kept;
-use super::letters::{everyday, form_of, kind_of};
 use super::markup;
 use super::view::{View, is_base64};
 use super::words::{Text, Words};
@@ -30,10 +31,11 @@ const BOUNDARIES_MAX: usize = 200;
 
 /// Replaces what is in a mail, or learns from it.
 pub(super) fn mail(words: &mut Words, src: &[u8], depth: usize) -> Vec<u8> {
-    let mut out = src.to_vec();
     if depth >= NESTING_MAX {
-        return out;
+        // So deep nobody reads it as a mail: its words go all the same.
+        return text(words, src, None, None, "", &|_| false);
     }
+    let mut out = src.to_vec();
     let boundaries = boundaries(src);
     let marked = mark(src, &boundaries);
     let hint = first_charset(src);
@@ -90,13 +92,6 @@ impl<'a> Walk<'a, '_> {
             let (line, next) = self.line(at);
             if let Some(closes) = self.is_delimiter(line) {
                 return (at, next, !closes);
-            }
-            // One that nobody declared: fields of a part follow.
-            if line.len() > 5 && line.starts_with(b"--") && !line.contains(&b' ') {
-                let (following, _) = self.line(next);
-                if following.len() > 8 && following[..8].eq_ignore_ascii_case(b"content-") {
-                    return (at, next, true);
-                }
             }
             at = next;
         }
@@ -185,7 +180,9 @@ impl<'a> Walk<'a, '_> {
         let mut tail = range.end;
         match part.encoding.as_str() {
             "base64" | "base-64" | "x-base64" | "b" if is_base64(body) => tail = view.base64(self.src, range.clone()),
-            "quoted-printable" | "quotedprintable" | "quoted" | "qp" | "q" => view.quoted(self.src, range.clone(), b'='),
+            "quoted-printable" | "quotedprintable" | "quoted_printable" | "quoted-printeable" | "quoted" | "qp" | "q" => {
+                view.quoted(self.src, range.clone(), b'=')
+            }
             _ => view.raw(self.src, range.clone()),
         }
         let kind = part.kind.as_str();
@@ -220,68 +217,37 @@ pub(super) fn text(
     kind: &str,
     stays: &dyn Fn(usize) -> bool,
 ) -> Vec<u8> {
+    if bytes.is_ascii() && charset.is_some_and(form::is_utf7) {
+        let mut out = bytes.to_vec();
+        let mut view = View::default();
+        view.utf7(bytes, 0..bytes.len());
+        let is_fixed = |n: usize| view.source(n).is_some_and(stays);
+        view.bytes = in_form(words, &view.bytes, Form::Wide { big: true }, Some(&view.free()), kind, &is_fixed);
+        view.write(bytes, &mut out);
+        return out;
+    }
+    in_form(words, bytes, form_of(bytes, charset), free, kind, stays)
+}
+
+fn in_form(
+    words: &mut Words,
+    bytes: &[u8],
+    form: Form,
+    free: Option<&[bool]>,
+    kind: &str,
+    stays: &dyn Fn(usize) -> bool,
+) -> Vec<u8> {
     let mut out = bytes.to_vec();
-    let form = form_of(bytes, charset);
     let mut fixed: Vec<bool> = (0..bytes.len()).map(stays).collect();
-    let mut entities = Vec::new();
+    let mut references = Vec::new();
     if kind.contains("html") || markup::looks_like_html(bytes) {
-        entities = markup::html(bytes, form, &mut fixed);
+        references = markup::html(bytes, form, &mut fixed);
     } else if kind.contains("calendar") || kind.contains("vcard") || kind.contains("directory") {
         markup::properties(bytes, &mut fixed);
     }
-    files_in_text(words, bytes, &mut out, &mut fixed);
-    words.text(&mut Text { bytes: &mut out, free, fixed: &|n| fixed[n] }, form);
-    if !words.is_learning() {
-        for (digits, letter) in entities {
-            let mut next = words.stream(letter.to_string().as_bytes());
-            let others = everyday(kind_of(letter));
-            let number = others.get(next() % others.len().max(1)).map(|c| u32::from(*c).to_string());
-            if let Some(number) = number.filter(|n| n.len() == digits.len()) {
-                out[digits].copy_from_slice(number.as_bytes());
-            }
-        }
-    }
+    enclosed::scrub(words, bytes, &mut out, &mut fixed);
+    words.text(&mut Text { bytes: &mut out, free, fixed: &|n| fixed[n], references: &references }, form);
     out
-}
-
-/// The lines of files within a text (uuencode, yEnc) become others of the same form.
-fn files_in_text(words: &Words, bytes: &[u8], out: &mut [u8], fixed: &mut [bool]) {
-    let mut inside: Option<&[u8]> = None;
-    let mut at = 0;
-    for line in bytes.split_inclusive(|b| *b == b'\n') {
-        let content = line.trim_ascii_end();
-        match inside {
-            None if content.starts_with(b"begin ") && content.len() > 10 && content[6..9].iter().all(u8::is_ascii_digit) => {
-                fixed[at..at + 10].fill(true);
-                inside = Some(b"end");
-            }
-            None if content.starts_with(b"=ybegin ") => {
-                let name = memchr::memmem::find(content, b"name=").unwrap_or(content.len());
-                fixed[at..at + name].fill(true);
-                inside = Some(b"=yend");
-            }
-            Some(end) if content.starts_with(end) => {
-                fixed[at..at + line.len()].fill(true);
-                inside = None;
-            }
-            Some(b"end") if !content.is_empty() && content.iter().all(|b| (0x20..=0x60).contains(b)) => {
-                fixed[at..at + line.len()].fill(true);
-                if !words.is_learning() {
-                    let mut next = words.stream(content);
-                    // The first byte is the length.
-                    for n in 1..content.len() {
-                        if content[n] > b' ' && content[n] < b'`' {
-                            out[at + n] = b'!' + (next() % 62) as u8;
-                        }
-                    }
-                }
-            }
-            Some(b"end") if !content.is_empty() => inside = None,
-            Some(_) => fixed[at..at + line.len()].fill(true),
-            None => {}
-        }
-        at += line.len();
-    }
 }
 
 fn is_text(kind: &str) -> bool {
@@ -309,7 +275,8 @@ fn is_known(line: &[u8]) -> bool {
 fn name_end(line: &[u8]) -> Option<usize> {
     let colon = line.iter().position(|b| *b == b':')?;
     let name = line[..colon].trim_ascii();
-    (!name.is_empty() && name.len() < 200 && name.iter().all(|b| b.is_ascii_graphic())).then_some(colon)
+    let is_name = |b: &u8| b.is_ascii_graphic() && !matches!(b, b'<' | b'>');
+    (!name.is_empty() && name.len() < 200 && name.iter().all(is_name)).then_some(colon)
 }
 
 /// What `boundary=` names anywhere in the mail.
@@ -329,6 +296,23 @@ fn boundaries(src: &[u8]) -> Vec<Vec<u8>> {
         if !value.is_empty() && value.len() <= 512 && !out.iter().any(|b| b == value) {
             out.push(value.to_vec());
         }
+    }
+    // Those that nobody declares: fields of a part follow.
+    let mut before: &[u8] = b"";
+    for line in src.split(|b| matches!(b, b'\n' | b'\r')).map(<[u8]>::trim_ascii_end) {
+        if line.is_empty() && !before.is_empty() {
+            continue;
+        }
+        if before.len() > 5
+            && before.starts_with(b"--")
+            && line.len() > 8
+            && line[..8].eq_ignore_ascii_case(b"content-")
+            && out.len() < BOUNDARIES_MAX
+            && !out.iter().any(|b| b == &before[2..])
+        {
+            out.push(before[2..].to_vec());
+        }
+        before = line;
     }
     // The longest first: one may begin like another.
     out.sort_by_key(|b| std::cmp::Reverse(b.len()));
@@ -354,6 +338,7 @@ fn mark(src: &[u8], boundaries: &[Vec<u8>]) -> Vec<bool> {
         let looks = content.len() >= 4
             && content.starts_with(b"--")
             && !content.contains(&b' ')
+            && !content.windows(3).any(|w| w[0] == b'=' && w[1].is_ascii_hexdigit() && w[2].is_ascii_hexdigit())
             && content.iter().any(u8::is_ascii_alphanumeric);
         if looks {
             marked[at..at + content.len()].fill(true);

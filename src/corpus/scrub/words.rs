@@ -7,30 +7,35 @@
 //! # Failure
 //! None.
 
+use super::cut::units;
+use super::form::Form;
 use super::kept;
-use super::letters::{Form, Kind, Unit, bytes_of, everyday, units};
+use super::letters::{Kind, Script, Unit, kind_of};
+use super::likeness::{CANDIDATES_MAX, Likeness};
+use super::pool::{Pool, reference};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// Consonants and vowels as often as English has them: what is written looks like words.
 const CONSONANTS: &[u8] = b"tttnnnsssrrrhhdddlllccmmwwffggppbbvkkjxqz";
 const VOWELS: &[u8] = b"eeeeaaaooiiuuy";
-/// Distinct letters of a kind below which everyday ones of the script are drawn from as well.
-const POOL_MIN: usize = 6;
-/// Letters of a pool that are kept: enough for their shares.
-const POOL_MAX: usize = 1_024;
 /// Tries to find a word that is none of the mail's own.
 const TRIES: u32 = 40;
 /// What one letter becomes. Which bytes may stand at a place that is written as it is (not as `=XX`) is asked of `free`.
 pub(super) struct Words {
     key: [u8; 32],
     learning: bool,
+    /// Latin letters beyond ASCII stay.
+    spares: bool,
     own: HashSet<String>,
     /// Which try made the word that stands for one, and the words that stand for one: no two become the same.
     tries: HashMap<String, u32>,
     made: HashSet<String>,
-    /// Letters of the mails by form, kind and length, as often as they occur.
-    pools: HashMap<(Form, Kind, usize), Vec<Vec<u8>>>,
+    /// The letters of the mails.
+    pool: Pool,
+    /// Which letters stand beside which.
+    likeness: Likeness,
 }
 
 /// Bytes of a text, and which of them may become any byte (they are written as `=XX`, or in base64).
@@ -39,6 +44,16 @@ pub(super) struct Text<'a> {
     pub(super) free: Option<&'a [bool]>,
     /// Stays as it is: tags, names of fields.
     pub(super) fixed: &'a dyn Fn(usize) -> bool,
+    /// Letters that are written as references, in order.
+    pub(super) references: &'a [Reference],
+}
+
+/// A letter of html written as `&#1087;` or `&ouml;`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reference {
+    /// From `&` to `;`.
+    pub(super) range: Range<usize>,
+    pub(super) letter: char,
 }
 
 impl Words {
@@ -48,28 +63,25 @@ impl Words {
         Words {
             key: key.finalize().into(),
             learning: true,
+            spares: false,
             own: HashSet::new(),
             tries: HashMap::new(),
             made: HashSet::new(),
-            pools: HashMap::new(),
+            pool: Pool::default(),
+            likeness: Likeness::default(),
         }
+    }
+
+    /// Leaves the Latin letters beyond ASCII as they are: where a charset is told by a few of them alone, others tell of
+    /// another.
+    pub(super) fn sparing(self) -> Words {
+        Words { spares: true, ..self }
     }
 
     /// The words and letters are known; from now on they are replaced.
     pub(super) fn learnt(&mut self) {
         self.learning = false;
-        for ((form, kind, len), pool) in &mut self.pools {
-            // In an order of their own, so that the order of the mails does not matter.
-            pool.sort();
-            let mut distinct = pool.clone();
-            distinct.dedup();
-            if distinct.len() < POOL_MIN {
-                let common = everyday(*kind).into_iter().filter_map(|c| bytes_of(c, *form));
-                pool.extend(common.filter(|b| b.len() == *len));
-            }
-            let step = pool.len().div_ceil(POOL_MAX).max(1);
-            *pool = pool.iter().step_by(step).cloned().collect();
-        }
+        self.pool.learnt();
     }
 
     pub(super) const fn is_learning(&self) -> bool {
@@ -108,9 +120,11 @@ impl Words {
 
     /// Replaces what is to be replaced in a text, or learns from it.
     pub(super) fn text(&mut self, text: &mut Text<'_>, form: Form) {
-        let list = units(text.bytes, form);
+        let list = merged(units(text.bytes, form), text.references);
         let numbers = numbers(&list);
+        let joined = joined(&list, text.fixed);
         let local_parts = local_parts(&list);
+        let mut before = String::new();
         let mut n = 0;
         while n < list.len() {
             if !list[n].is_word() || (text.fixed)(list[n].at) {
@@ -130,7 +144,13 @@ impl Words {
             if run_on {
                 self.run_on(token, text, form);
             } else {
-                self.word(token, text, form, if local_parts[n] { Number::Grouped } else { numbers[n] });
+                let is_part = local_parts[n] || joined[n] || joined[end - 1];
+                let number = if local_parts[n] { Number::Grouped } else { numbers[n] };
+                let word: String = token.iter().filter(|u| u.kind != Kind::Mark).map(|u| u.lower).collect();
+                if !kept::goes_on(&before, &word) {
+                    self.word(token, text, form, number, is_part);
+                }
+                before = word;
             }
             n = end;
         }
@@ -155,9 +175,13 @@ impl Words {
         }
     }
 
-    fn word(&mut self, token: &[Unit], text: &mut Text<'_>, form: Form, number: Number) {
+    fn word(&mut self, token: &[Unit], text: &mut Text<'_>, form: Form, number: Number, is_part: bool) {
         let word: String = token.iter().filter(|u| u.kind != Kind::Mark).map(|u| u.lower).collect();
         let digits = token.iter().filter(|u| u.kind == Kind::Digit).count();
+        // As of those of ASCII, what may be a year or a part of a date stays.
+        if token.len() <= 4 && token.iter().all(|u| matches!(u.kind, Kind::Letter(Script::NativeDigit, ..))) {
+            return;
+        }
         if digits == token.len() {
             let is_zone = || {
                 let before = byte_before(token, text);
@@ -166,13 +190,13 @@ impl Words {
             if number == Number::Plain && (digits < 4 || is_year(&word) || is_zone()) || number == Number::Fixed {
                 return;
             }
-        } else if kept::is_word(&word) || (token.len() < 3 && word.is_ascii() && number != Number::Grouped) {
+        } else if kept::is_word(&word) || (token.len() < 3 && word.is_ascii() && number != Number::Grouped && !is_part) {
             return;
         }
         if token.len() < 3 && word.is_ascii() {
             // So short that others would come out the same: each letter becomes another one.
             if !self.learning {
-                for byte in token.iter().flat_map(|u| u.at..u.at + u.len) {
+                for byte in token.iter().filter(|u| !u.is_reference).flat_map(|u| u.at..u.at + u.len) {
                     text.bytes[byte] = self.turned(text.bytes[byte]);
                 }
             }
@@ -184,10 +208,10 @@ impl Words {
     fn replace(&mut self, token: &[Unit], text: &mut Text<'_>, form: Form) {
         let word: String = token.iter().map(|u| u.lower).collect();
         if self.learning {
-            for unit in token.iter().filter(|u| matches!(u.kind, Kind::Letter(..))) {
-                let letter = text.bytes[unit.at..unit.at + unit.len].to_vec();
-                self.pools.entry((form, unit.kind, unit.len)).or_default().push(letter);
+            for unit in token.iter().filter(|u| matches!(u.kind, Kind::Letter(..)) || u.is_reference) {
+                self.pool.learn(unit, &text.bytes[unit.at..unit.at + unit.len], form);
             }
+            self.likeness.learn(token, matches!(form, Form::Single(_)));
             self.own.insert(word);
             return;
         }
@@ -199,11 +223,12 @@ impl Words {
             let mut next = self.stream(format!("{attempt} {word}").as_bytes());
             made.clear();
             let mut lower = String::new();
+            let spelling = Spelling { token, form, hexadecimal, free: text.free, likely: attempt < TRIES / 2 };
             for (n, unit) in token.iter().enumerate() {
                 let old = &text.bytes[unit.at..unit.at + unit.len];
-                let draw = next();
-                let new = self.letter(unit, old, draw, n == 0, hexadecimal, form, text.free);
-                lower.extend(units(&new, form).iter().map(|u| u.lower));
+                let before = lower.chars().next_back().unwrap_or(' ');
+                let (letter, new) = self.letter(&spelling, n, old, before, next());
+                lower.extend(letter.to_lowercase().next());
                 made.extend(new);
             }
             let clashes = || lower == word || kept::is_word(&lower) || self.own.contains(&lower) || self.made.contains(&lower);
@@ -220,58 +245,134 @@ impl Words {
         }
     }
 
-    /// Another letter of the same kind and length.
-    #[allow(clippy::too_many_arguments)]
-    fn letter(
-        &self,
-        unit: &Unit,
-        old: &[u8],
-        draw: usize,
-        first: bool,
-        hexadecimal: bool,
-        form: Form,
-        free: Option<&[bool]>,
-    ) -> Vec<u8> {
-        let ascii = |b: u8| match form {
-            Form::Wide { big: true } => vec![0, b],
-            Form::Wide { big: false } => vec![b, 0],
-            _ => vec![b],
-        };
+    /// Another letter of the same kind and length, and its bytes.
+    fn letter(&self, spelling: &Spelling<'_>, n: usize, old: &[u8], before: char, draw: usize) -> (char, Vec<u8>) {
+        let unit = &spelling.token[n];
+        let stays = || (unit.letter, old.to_vec());
         match unit.kind {
-            Kind::Digit if first && unit.lower != '0' => ascii(b'1' + (draw % 9) as u8),
-            Kind::Digit => ascii(b'0' + (draw % 10) as u8),
+            _ if self.pool.stays(unit.letter) => stays(),
+            Kind::Letter(Script::Latin, ..) if self.spares => stays(),
+            Kind::Digit => {
+                let first = u32::from(n == 0 && unit.lower != '0');
+                let digit = char::from_digit(first + draw as u32 % (10 - first), 10).unwrap_or('0');
+                spelling.ascii(unit, digit, old).map_or_else(stays, |new| (digit, new))
+            }
             Kind::Upper | Kind::Lower => {
-                let pool: &[u8] = if hexadecimal {
+                let pool: &[u8] = if spelling.hexadecimal {
                     b"abcdef"
                 } else if matches!(unit.lower, 'a' | 'e' | 'i' | 'o' | 'u' | 'y') {
                     VOWELS
                 } else {
                     CONSONANTS
                 };
-                let lower = pool[draw % pool.len()];
-                ascii(if unit.kind == Kind::Upper { lower.to_ascii_uppercase() } else { lower })
+                let cased = |c: char| if unit.kind == Kind::Upper { c.to_ascii_uppercase() } else { c };
+                let drawn = (0..pool.len()).map(|k| char::from(pool[(draw + k) % pool.len()]));
+                let mut written = drawn.filter_map(|c| Some((cased(c), spelling.ascii(unit, cased(c), old)?)));
+                let likely = written.clone().find(|(c, _)| self.is_likely(spelling, n, before, c.to_ascii_lowercase()));
+                likely.or_else(|| written.next()).unwrap_or_else(stays)
             }
-            Kind::Letter(..) => self.of_pool(unit, old, draw, form, free).unwrap_or_else(|| old.to_vec()),
-            _ => old.to_vec(),
+            Kind::Letter(..) => self.of_pool(spelling, n, old, before, draw).unwrap_or_else(stays),
+            _ => stays(),
         }
     }
 
+    fn is_likely(&self, spelling: &Spelling<'_>, n: usize, before: char, letter: char) -> bool {
+        let next = spelling.token.get(n + 1).map(|u| u.kind);
+        !spelling.likely || self.likeness.is_likely(before, letter, next)
+    }
+
     /// A letter of the mails' own. Line ends stay whatever they seem to be a half of.
-    fn of_pool(&self, unit: &Unit, old: &[u8], draw: usize, form: Form, free: Option<&[bool]>) -> Option<Vec<u8>> {
+    fn of_pool(&self, spelling: &Spelling<'_>, n: usize, old: &[u8], before: char, draw: usize) -> Option<(char, Vec<u8>)> {
+        let unit = &spelling.token[n];
         let breaks = |letter: &[u8]| letter.contains(&b'\r') || letter.contains(&b'\n');
         if breaks(old) {
             return None;
         }
-        let pool = self.pools.get(&(form, unit.kind, old.len()))?;
         // What is written as it is must not become a byte that means something there.
         let fits = |new: &[u8]| {
-            new.iter().zip(old).enumerate().all(|(n, (new, old))| {
-                let is_free = free.is_none_or(|f| f.get(unit.at + n).copied().unwrap_or(false));
-                is_free || new == old || !new.is_ascii() || new.is_ascii_alphanumeric()
-            })
+            new.len() == old.len()
+                && !breaks(new)
+                && new.iter().zip(old).enumerate().all(|(n, (new, old))| {
+                    let is_free = spelling.free.is_none_or(|f| f.get(unit.at + n).copied().unwrap_or(false));
+                    is_free || new == old || new.is_ascii() == old.is_ascii() && (!new.is_ascii() || new.is_ascii_alphanumeric())
+                })
         };
-        (0..pool.len()).map(|n| &pool[(draw + n) % pool.len()]).find(|new| fits(new) && !breaks(new)).cloned()
+        let mut fitting = self.pool.from(unit, spelling.form, draw).filter_map(|(c, new)| {
+            let new = if unit.is_reference { reference(c, old)? } else { new.to_vec() };
+            (fits(&new) && self.pool.fits(c, unit.letter)).then_some((c, new))
+        });
+        let lower = |c: char| c.to_lowercase().next().unwrap_or(c);
+        let likely = fitting.clone().take(CANDIDATES_MAX).find(|(c, _)| self.is_likely(spelling, n, before, lower(*c)));
+        likely.or_else(|| fitting.next())
     }
+}
+
+impl Spelling<'_> {
+    /// A letter of ASCII in the form, if it takes the same room.
+    fn ascii(&self, unit: &Unit, letter: char, old: &[u8]) -> Option<Vec<u8>> {
+        if unit.is_reference {
+            return reference(letter, old);
+        }
+        let byte = u8::try_from(letter).ok()?;
+        Some(match self.form {
+            Form::Wide { big: true } => vec![0, byte],
+            Form::Wide { big: false } => vec![byte, 0],
+            Form::Wider { big: true } => vec![0, 0, 0, byte],
+            Form::Wider { big: false } => vec![byte, 0, 0, 0],
+            _ => vec![byte],
+        })
+    }
+}
+
+/// Units, with each reference as the one letter it is.
+fn merged(list: Vec<Unit>, references: &[Reference]) -> Vec<Unit> {
+    if references.is_empty() {
+        return list;
+    }
+    let mut out = Vec::with_capacity(list.len());
+    let mut references = references.iter().peekable();
+    for unit in list {
+        while references.next_if(|r| r.range.end <= unit.at).is_some() {}
+        match references.peek() {
+            Some(found) if found.range.start == unit.at => {
+                let kind = kind_of(found.letter);
+                out.push(Unit { is_reference: true, ..Unit::new(unit.at, found.range.len(), kind, found.letter) });
+            }
+            Some(found) if found.range.contains(&unit.at) => {}
+            _ => out.push(unit),
+        }
+    }
+    out
+}
+
+/// What a word is spelt in.
+struct Spelling<'a> {
+    token: &'a [Unit],
+    form: Form,
+    free: Option<&'a [bool]>,
+    hexadecimal: bool,
+    /// Of pairs of letters that the mails have.
+    likely: bool,
+}
+
+/// For each unit, whether another word stands beside it with nothing but what is fixed between: `<b>Z</b>aphod`.
+fn joined(list: &[Unit], fixed: &dyn Fn(usize) -> bool) -> Vec<bool> {
+    let mut out = vec![false; list.len()];
+    let mut mark = |order: &mut dyn Iterator<Item = usize>| {
+        let (mut behind_word, mut crossed) = (false, false);
+        for n in order {
+            if fixed(list[n].at) {
+                crossed = true;
+                continue;
+            }
+            let is_word = list[n].is_word();
+            out[n] |= is_word && behind_word && crossed;
+            (behind_word, crossed) = (is_word, false);
+        }
+    };
+    mark(&mut (0..list.len()));
+    mark(&mut (0..list.len()).rev());
+    out
 }
 
 /// For each unit, whether it stands before the `@` of an address.
