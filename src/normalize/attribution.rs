@@ -6,8 +6,13 @@
 
 use super::locale::{WORDS, lower};
 use super::quote::{LINE_BYTES, Line, bare};
+use super::span::{Span, shorten};
 use std::ops::Range;
 
+/// Words of a line that is only a date and the beginning of a name: a month, a title, two names.
+const DATE_WORDS: usize = 4;
+/// Characters of a line that is only a name or a date.
+const PIECE_CHARS: usize = 100;
 /// An attribution is wrapped over at most so many lines.
 const ATTRIBUTION_LINES: usize = 5;
 
@@ -64,7 +69,39 @@ fn shortest(lines: &[Line<'_>], at: usize, end: usize, next_is_quoted: bool) -> 
         before.ends_with('<') || (*from > at && lines.get(*from).is_some_and(|l| l.text.starts_with('<')))
     };
     let candidates = || (at..=end).rev().filter(|f| !goes_on(f) && still_is(f));
-    candidates().find(begins).or_else(|| candidates().find(tells)).or_else(|| candidates().next()).unwrap_or(at)
+    // `Ann <a@b.example>` above `於 2030年…`: Chinese says the name before the date.
+    let says_name_first = |from: &usize| lines.get(*from).is_some_and(|l| bare(l.text).starts_with(['於', '于']));
+    if let Some(from) = candidates().find(begins).filter(|f| !says_name_first(f)) {
+        return from;
+    }
+    let from = candidates().find(tells).or_else(|| candidates().next()).unwrap_or(at);
+    // Languages that say the name or the date first: they stand on lines of their own above the verb. Nothing that the
+    // writer says himself stands in the same paragraph.
+    let is_paragraph = at.checked_sub(1).and_then(|above| lines.get(above)).is_none_or(|l| l.blank);
+    let pieces = lines.get(at..from).unwrap_or_default();
+    if is_paragraph && pieces.iter().all(|l| is_name_or_date(shorten(l.text, LINE_BYTES).trim())) { at } else { from }
+}
+
+/// A line that is only the first piece of an attribution: `Ann Lee <a@b.example>,` or `пн, 2 нояб. 2026 г. в 09:15, …`.
+fn is_name_or_date(line: &str) -> bool {
+    if line.chars().count() > PIECE_CHARS {
+        return false;
+    }
+    let address = line.find('<').zip(line.rfind('>')).filter(|(open, close)| open < close);
+    let is_name = address.is_some_and(|(open, close)| {
+        let behind = line.after(close + 1).trim_matches([' ', ',', '，', '、']);
+        line.span(open, close).contains('@')
+            && (behind.chars().count() <= 3 || behind.starts_with(|c: char| c.is_numeric()))
+            && !line.before(open).contains(['.', '!', '?', ':'])
+    });
+    let digits = line.chars().filter(|c| c.is_numeric()).count();
+    // `2026-11-02 …`, `пн, 2 нояб. …`; no sentence with a date in it.
+    let begins = line.split_whitespace().next().unwrap_or_default();
+    let is_weekday = begins.chars().count() <= 5 && begins.ends_with([',', '.']);
+    let begins_with_date = begins.starts_with(|c: char| c.is_numeric()) || is_weekday;
+    let words = line.split(|c: char| !c.is_alphabetic()).filter(|w| w.chars().count() >= 4).count();
+    let is_sentence = words > DATE_WORDS || line.ends_with(['.', '!', '?']);
+    is_name || digits >= 6 && begins_with_date && !is_sentence
 }
 
 /// Ends with a verb of attribution and a colon.
@@ -76,7 +113,10 @@ fn ends_with_verb(lower: &str) -> bool {
 
 fn begins_like_attribution(lower: &str) -> bool {
     WORDS.openers.beginning(lower).any(|(o, rest)| {
-        !o.is_ascii() && !rest.starts_with(|c: char| c.is_alphabetic() && c.is_ascii()) || rest.starts_with([' ', '\u{a0}', ','])
+        // `На 2 ноем.` begins one, `написал` does not; scripts without case write no blank behind the word.
+        let cased = o.chars().next_back().is_some_and(char::is_lowercase);
+        let goes_on = |c: char| c.is_alphabetic() && (cased || c.is_ascii());
+        !o.is_ascii() && !rest.starts_with(goes_on) || rest.starts_with([' ', '\u{a0}', ','])
     })
 }
 
@@ -120,4 +160,30 @@ fn has_weekday_or_month(lower: &str) -> bool {
         matches!(w, "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun" | "yesterday" | "today")
             || super::date_words::month_in_prose(w).is_some()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::quote::folds;
+
+    fn shown(text: &str) -> &str {
+        text.get(..folds(text, &[], &[]).first().map_or(text.len(), |f| f.start)).unwrap().trim_end()
+    }
+
+    #[test]
+    fn a_name_or_a_date_above_the_verb_is_of_the_attribution() {
+        assert_eq!(shown("Kiitos.\n\nAnn Lee <a@b.example>\nkirjoitti ma 2. marrask. 2026 klo 9.15:\n> Toimiiko?"), "Kiitos.");
+        assert_eq!(shown("Да.\n\nпн, 2 нояб. 2026 г. в 09:15, Ann\n<a@b.example>\nнаписал:\n> Всё?"), "Да.");
+        assert_eq!(shown("好。\n\nAnn <a@b.example>\n於 2026年11月2日 上午9:15 寫道：\n> 好嗎？"), "好。");
+    }
+
+    #[test]
+    fn what_the_writer_says_above_an_attribution_stays() {
+        let said = "Ask Ann Lee <a@b.example>";
+        let text = "Kiitos.\nAsk Ann Lee <a@b.example>\nBob kirjoitti ma 2. marrask. 2026 klo 9.15:\n> Toimiiko?";
+        assert!(shown(text).ends_with(said), "{}", shown(text));
+        let text =
+            "Da.\n\nIt was on 2026-11-02 at 09:15, said she. Then it went.\nBob <a@b.example> kirjoitti 2.11.2026 klo 9.15:\n> ?";
+        assert!(shown(text).ends_with("Then it went."), "{}", shown(text));
+    }
 }
