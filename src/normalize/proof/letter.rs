@@ -48,11 +48,14 @@ impl Letter {
         let is_plain = |p: &Person| is_plain_address(&p.address) && !p.name.contains("=?");
         let plain = |people: &[Person]| people.iter().filter(|p| is_plain(p)).cloned().collect();
         let files = mail.attachments.iter().take(FILES_MAX).map(|a| (a.name.clone(), contents(a))).collect();
+        let from = mail.from.clone().filter(is_plain);
+        // A mail that names no sender is taken to be from whom it says to answer.
+        let reply_to = if from.is_some() { plain(&mail.reply_to) } else { Vec::new() };
         let mut letter = Letter {
-            from: mail.from.clone().filter(is_plain),
+            from,
             to: plain(&mail.to),
             cc: plain(&mail.cc),
-            reply_to: plain(&mail.reply_to),
+            reply_to,
             subject: Some(one_line(&mail.subject)).filter(|s| !s.contains("=?")).unwrap_or_default(),
             // Years beyond are of other calendars.
             date: mail.date.clone().filter(|d| ("1900".."2200").contains(&d.as_str())),
