@@ -100,6 +100,19 @@ impl Sample {
         self.name.rsplit('/').nth(1).unwrap_or_default()
     }
 
+    /// What is missing in its description, in words for its author: what is in git names the failure it is modelled on.
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        let is_missing = self.evidence.is_empty() && !self.name.starts_with("private/");
+        is_missing.then(|| {
+            let name = &self.name;
+            format!(
+                "{name}: no `evidence` in sample.toml: a link to the failure it is modelled on, or a section of a standard \
+                 (`RFC 2047 5`); `corpus add --evidence …` writes it"
+            )
+        })
+    }
+
     /// The mail of a sample that is no conversation.
     #[must_use]
     pub fn single(&self) -> Option<&SampleMail> {

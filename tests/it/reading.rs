@@ -64,6 +64,8 @@ fn a_sample_that_is_added_holds_and_a_wrong_expectation_fails() {
         "--what",
         "plain",
         "--as-it-is",
+        "--evidence",
+        "RFC 2047 5",
     ];
     assert_eq!(tidegate(&add, "").status.code(), Some(0));
     assert_eq!(tidegate(&add, "").status.code(), Some(1), "a sample is never overwritten");
@@ -75,6 +77,11 @@ fn a_sample_that_is_added_holds_and_a_wrong_expectation_fails() {
     assert_eq!(out.status.code(), Some(1));
     let first: serde_json::Value = serde_json::from_str(String::from_utf8(out.stdout).unwrap().lines().next().unwrap()).unwrap();
     assert_eq!((first["field"].as_str(), first["got"].as_str()), (Some("subject"), Some("Grüße")));
+    let unfounded = wrong.replace("something else", "Grüße").replace("\"RFC 2047 5\"", "");
+    std::fs::File::create(&description).unwrap().write_all(unfounded.as_bytes()).unwrap();
+    let out = tidegate(&["corpus", "--corpus", &root, "check", "--mangled", "0"], "");
+    assert_eq!(out.status.code(), Some(1), "a sample in git names the failure it is modelled on");
+    assert!(String::from_utf8(out.stdout).unwrap().contains("headers/greeting: no `evidence`"));
     std::fs::File::create(folder.path().join("corpus/headers/greeting/notes.txt")).unwrap();
     let out = tidegate(&["corpus", "--corpus", &root, "check", "--mangled", "0"], "");
     assert!(String::from_utf8(out.stdout).unwrap().contains("notes.txt"), "an unknown file beside a sample is an error");
@@ -111,7 +118,10 @@ fn several_mails_become_a_conversation_without_its_people() {
         std::fs::File::create(&path).unwrap().write_all(mail.as_bytes()).unwrap();
         add.push(path.display().to_string());
     }
-    add.extend(["--in", "conversations", "--name", "two", "--what", "x", "--language", "de"].map(str::to_owned));
+    add.extend(
+        ["--in", "conversations", "--name", "two", "--what", "x", "--language", "de", "--evidence", "RFC 2047 5"]
+            .map(str::to_owned),
+    );
     let out = tidegate(&add.iter().map(String::as_str).collect::<Vec<_>>(), "");
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8(out.stderr).unwrap());
     assert!(String::from_utf8(out.stdout).unwrap().trim_end().ends_with("and commit both."));

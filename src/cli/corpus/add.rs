@@ -103,6 +103,9 @@ pub(super) fn run(args: &Args, corpus: &Path, global: &Global) -> anyhow::Result
         if scrubs { "nobody may be recognised in it" } else { "names and addresses are still in it" }
     );
     println!("  2. In {folder}/sample.toml put what is right under [expect], and take out what does not matter there.");
+    if args.evidence.is_empty() && !args.private {
+        println!("     Name the failure in `evidence`: a link, or a section of a standard such as \"RFC 2047 5\".");
+    }
     println!("  3. SAMPLE={} cargo test --test corpus      fails as long as Tidegate is wrong", args.name);
     println!("  4. Mend the cause in src/, then INSTA_UPDATE=always cargo test --test corpus, and commit both.");
     Ok(ExitCode::SUCCESS)

@@ -33,29 +33,28 @@ pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     for loaded in corpus::load(root)? {
         samples += 1;
-        match loaded {
-            Ok(sample) => {
-                let (expectations, misses) = corpus::check(&sample);
-                count += expectations;
-                held += expectations - misses.len();
-                whole += u64::from(misses.is_empty());
-                for miss in misses {
-                    if json {
-                        serde_json::to_writer(&mut out, &miss)?;
-                        writeln!(out)?;
-                    } else {
-                        writeln!(out, "{miss}\n")?;
-                    }
-                }
+        let missing = loaded.as_ref().ok().and_then(corpus::Sample::missing);
+        let loaded = loaded.map_err(|error| error.to_string());
+        if let Some(error) = loaded.as_ref().err().or(missing.as_ref()) {
+            broken += 1;
+            if json {
+                serde_json::to_writer(&mut out, &serde_json::json!({ "error": error }))?;
+                writeln!(out)?;
+            } else {
+                writeln!(out, "{error}\n")?;
             }
-            Err(error) => {
-                broken += 1;
-                if json {
-                    serde_json::to_writer(&mut out, &serde_json::json!({ "error": error.to_string() }))?;
-                    writeln!(out)?;
-                } else {
-                    writeln!(out, "{error}\n")?;
-                }
+        }
+        let Ok(sample) = loaded else { continue };
+        let (expectations, misses) = corpus::check(&sample);
+        count += expectations;
+        held += expectations - misses.len();
+        whole += u64::from(misses.is_empty());
+        for miss in misses {
+            if json {
+                serde_json::to_writer(&mut out, &miss)?;
+                writeln!(out)?;
+            } else {
+                writeln!(out, "{miss}\n")?;
             }
         }
     }

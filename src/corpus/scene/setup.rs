@@ -79,6 +79,8 @@ pub struct Before {
     /// Staff have worked on it.
     #[serde(default)]
     pub touched: bool,
+    /// Staff closed it at this time (RFC 3339), and nobody has opened it since.
+    pub closed: Option<String>,
     /// It became a part of this one (a label).
     pub merged_into: Option<String>,
     /// It was erased: only what was signed for it is still about.
@@ -99,6 +101,13 @@ pub struct EnvelopeSaid {
     pub to: Option<Vec<String>>,
     /// When, RFC 3339.
     pub received: Option<String>,
+}
+
+impl Before {
+    /// When it was closed, microseconds since 1970 UTC.
+    fn closed_at_us(&self) -> Option<i64> {
+        self.closed.as_ref()?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+    }
 }
 
 /// The conversation with a label: the same id in every run.
@@ -172,6 +181,9 @@ impl Setup {
         if let Some(sent) = self.outbound.iter().find(|o| o.to.is_empty()) {
             return Some(format!("[setup]: what was sent in `{}` has nobody in `to`", sent.conversation));
         }
+        if let Some(lost) = self.conversations.iter().find(|c| c.closed.is_some() && c.closed_at_us().is_none()) {
+            return Some(format!("[setup]: `closed` of `{}` is a time such as 2025-06-30T17:00:00Z", lost.label));
+        }
         let unreadable = |e: &&EnvelopeSaid| e.received.as_ref().is_some_and(|at| at.parse::<jiff::Timestamp>().is_err());
         self.envelope.values().find(unreadable).map(|_| "[setup]: `received` is a time such as 2026-01-05T09:00:00Z".to_owned())
     }
@@ -196,6 +208,10 @@ impl Setup {
             facts.alias_of = alias.map(conversation);
             facts.touched_by_person = before.is_some_and(|b| b.touched);
             facts.message_count = 1;
+            facts.closed_at_us = before.and_then(Before::closed_at_us);
+            facts.open = facts.closed_at_us.is_none();
+            // What was closed had begun before.
+            facts.created_at_us = facts.closed_at_us.map_or(facts.created_at_us, |at| facts.created_at_us.min(at - BEFORE_US));
             index.owners.insert(id, organisation);
             let mut know = |message_id: String, standing| {
                 index.ids.insert((organisation, message_id), KnownId { conversation: id, standing });
