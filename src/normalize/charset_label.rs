@@ -24,6 +24,17 @@ pub(super) enum Label {
 /// Reads a label as it stands in the mail.
 pub(super) fn read(label: Option<&[u8]>) -> Label {
     let Some(label) = label else { return Label::Silent };
+    // What nearly all mails name, without a copy.
+    let is = |name: &[u8]| label.eq_ignore_ascii_case(name);
+    if is(b"utf-8") {
+        return Label::Known(UTF_8);
+    }
+    if is(b"us-ascii") {
+        return Label::Ascii;
+    }
+    if is(b"iso-8859-1") || is(b"windows-1252") {
+        return Label::Known(WINDOWS_1252);
+    }
     let found = read_one(label);
     if found != Label::Unknown {
         return found;

@@ -7,6 +7,8 @@
 //! # Failure
 //! None. Linear time.
 
+use std::sync::LazyLock;
+
 /// One page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Page {
@@ -44,9 +46,16 @@ impl Page {
 
 /// By its name in lower case.
 pub(super) fn by_name(name: &[u8]) -> Option<&'static Page> {
-    let name = std::str::from_utf8(name).ok()?;
-    PAGES.iter().find(|p| p.names.split(' ').any(|n| n == name))
+    let at = NAMES.binary_search_by(|(n, _)| n.as_bytes().cmp(name)).ok()?;
+    NAMES.get(at).map(|(_, page)| *page)
 }
+
+/// All names, sorted: nearly every label of a mail is none of them, which a few comparisons tell.
+static NAMES: LazyLock<Vec<(&'static str, &'static Page)>> = LazyLock::new(|| {
+    let mut names: Vec<_> = PAGES.iter().flat_map(|p| p.names.split(' ').map(move |n| (n, p))).collect();
+    names.sort_unstable_by_key(|(n, _)| *n);
+    names
+});
 
 const PAGES: &[Page] = &[
     Page {
