@@ -42,6 +42,8 @@ fn feedback(mail: &NormalizedMail) -> Option<Evidence> {
     // Some loops write the fields into the text.
     let fields = ["feedback-type:", "user-agent:", "version:"];
     let text = mail.text.get(..mail.text.len().min(4_000)).unwrap_or_default().to_ascii_lowercase();
+    // Nearly no text has it.
+    memchr::memmem::find(text.as_bytes(), b"feedback-type:")?;
     let written = fields.iter().filter(|f| text.lines().any(|l| l.starts_with(*f))).count() >= 2;
     (written && text.lines().any(|l| l.starts_with("feedback-type:")))
         .then(|| evidence("feedback-report", "text", "Feedback-Type"))

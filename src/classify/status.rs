@@ -326,9 +326,12 @@ pub(super) fn starts_with_code(line: &str) -> bool {
 
 /// The first reply code of an error in a text (RFC 5321 section 4.2).
 fn reply_code(text: &str) -> Option<u16> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '.')
-        .filter(|w| w.len() == 3 && w.bytes().all(|b| b.is_ascii_digit()))
-        .filter_map(|w| w.parse().ok())
+    let of_word = |c: char| c.is_alphanumeric() || c == '.';
+    memchr::memchr2_iter(b'4', b'5', text.as_bytes())
+        .filter_map(|at| Some((at, text.get(at..at + 3)?)))
+        .filter(|(_, digits)| digits.bytes().all(|b| b.is_ascii_digit()))
+        .filter(|(at, _)| !text[..*at].ends_with(of_word) && !text[at + 3..].starts_with(of_word))
+        .filter_map(|(_, digits)| digits.parse().ok())
         .find(|n| matches!(n, 421 | 422 | 430..=459 | 471..=499 | 500..=559 | 571..=579))
 }
 

@@ -54,7 +54,7 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
     let section = Section::of(&mail.text);
     let refusal = origin.list_robot.as_ref().and_then(|list| Some((list, phrases::LIST_REFUSALS.find(&section.folded)?)));
     let words = phrases::OPENINGS.find(&section.folded).or(refusal.map(|(_, words)| words));
-    let fields = section.folded.contains("\nfinal-recipient:") && section.folded.contains("\naction:");
+    let fields = section.has_line("final-recipient:") && section.has_line("action:");
     let everything = status::Said::of(section.report);
     if !machine_part
         && refusal.is_none()
@@ -151,6 +151,6 @@ fn is_bounce(
 
 /// Message-ID of the original, where the bounce holds it in its text.
 pub(super) fn original_message_id(mail: &NormalizedMail) -> Option<String> {
-    let section = Section::of(&mail.text);
-    super::fields::message_id(section.original).or_else(|| super::fields::message_id(section.report))
+    let (report, original) = section::halves(&mail.text);
+    super::fields::message_id(original).or_else(|| super::fields::message_id(report))
 }

@@ -17,23 +17,32 @@ pub(super) struct Section<'a> {
     pub(super) report: &'a str,
     /// The original mail, from its first header field on, where it is in the text.
     pub(super) original: &'a str,
-    /// `report` in lower case, white space inside lines single, typographic apostrophes plain;
-    /// each line begins with `\n`, and each is also joined to the one before by a space.
+    /// `report` in lower case, typographic apostrophes plain, its lines joined: all white space is one space.
     pub(super) folded: String,
 }
 
 impl<'a> Section<'a> {
     pub(super) fn of(text: &'a str) -> Section<'a> {
-        let end = border(text);
-        let report = cut(&text[..end], REPORT_BYTES_MAX);
-        Section { report, original: &text[end..], folded: fold(report) }
+        let (report, original) = halves(text);
+        Section { report, original, folded: fold(report) }
     }
 
-    /// The first words of the report, as in `folded`, joined over its lines.
+    /// The first words of the report, as in `folded`.
     pub(super) fn opening(&self) -> &str {
-        let flowed = self.folded.rsplit('\n').next().unwrap_or_default();
-        cut(flowed, OPENING_BYTES_MAX)
+        cut(&self.folded, OPENING_BYTES_MAX)
     }
+
+    /// Whether a line of the report begins with this, whatever its case.
+    pub(super) fn has_line(&self, start: &str) -> bool {
+        let begins = |line: &str| line.trim_start().get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start));
+        self.report.lines().any(begins)
+    }
+}
+
+/// The words of the mail system, and the original behind them.
+pub(super) fn halves(text: &str) -> (&str, &str) {
+    let (report, original) = text.split_at(border(text));
+    (cut(report, REPORT_BYTES_MAX), original)
 }
 
 /// Where the original begins.
@@ -41,26 +50,23 @@ fn border(text: &str) -> usize {
     let mut at = 0;
     let mut seen_words = false;
     let mut inside_fields = false;
+    let mut folded = String::new();
     for line in text.split_inclusive('\n') {
         let bare = line.trim();
-        // Letters of the longest line that can be a mark have at most four bytes each.
-        let folded = if bare.len() <= 4 * MARK_CHARS_MAX { fold_line(bare) } else { String::new() };
-        let ruled = folded.starts_with(['-', '=', '*', '_', '‐']);
-        let marks =
-            phrases::ORIGINAL_FOLLOWS.find(&folded).is_some() || ruled && phrases::ORIGINAL_BEHIND_RULE.find(&folded).is_some();
-        if seen_words && marks && bare.chars().count() <= MARK_CHARS_MAX && !folded.contains('@') {
+        if seen_words && is_mark(bare, &mut folded) {
             return at + line.len();
         }
         // An original without a mark: its trace fields come first.
-        let starts_field = |names: &[&str]| field(line).is_some_and(|(n, _)| names.iter().any(|x| n.eq_ignore_ascii_case(x)));
+        let name = field(line).map_or("", |(name, _)| name);
+        let is_one_of = |names: &[&str]| names.iter().any(|x| name.eq_ignore_ascii_case(x));
         if seen_words
             && !inside_fields
             && !line.starts_with([' ', '\t', '>'])
-            && starts_field(&["Received", "Return-Path", "DKIM-Signature", "ARC-Seal"])
+            && is_one_of(&["Received", "Return-Path", "DKIM-Signature", "ARC-Seal"])
         {
             return at;
         }
-        inside_fields = starts_field(&["Final-Recipient", "Reporting-MTA", "Original-Recipient", "Diagnostic-Code"])
+        inside_fields = is_one_of(&["Final-Recipient", "Reporting-MTA", "Original-Recipient", "Diagnostic-Code"])
             || (inside_fields && !bare.is_empty());
         seen_words |= !bare.is_empty();
         at += line.len();
@@ -68,29 +74,52 @@ fn border(text: &str) -> usize {
     text.len()
 }
 
+/// Whether a line (trimmed) marks the original behind it. `folded` is room to work in.
+fn is_mark(bare: &str, folded: &mut String) -> bool {
+    // Letters of the longest line that can be a mark have at most four bytes each.
+    if bare.is_empty() || bare.len() > 4 * MARK_CHARS_MAX || bare.contains('@') {
+        return false;
+    }
+    folded.clear();
+    fold_into(bare, folded);
+    let ruled = folded.starts_with(['-', '=', '*', '_', '‐']);
+    let marks = phrases::ORIGINAL_FOLLOWS.find(folded).is_some() || ruled && phrases::ORIGINAL_BEHIND_RULE.find(folded).is_some();
+    marks && bare.chars().count() <= MARK_CHARS_MAX
+}
+
+/// A text as one line.
 fn fold(text: &str) -> String {
-    let mut by_line = String::with_capacity(2 * text.len() + 2);
-    let mut flowed = String::with_capacity(text.len());
+    let mut out = String::with_capacity(text.len() + 1);
     for line in text.lines() {
-        let line = fold_line(line);
-        by_line.push('\n');
-        by_line.push_str(&line);
-        if !line.is_empty() {
-            flowed.push(' ');
-            flowed.push_str(&line);
+        let before = out.len();
+        out.push(' ');
+        fold_into(line, &mut out);
+        if out.len() == before + 1 {
+            out.truncate(before);
         }
     }
-    by_line.push('\n');
-    by_line.push_str(&flowed);
-    by_line
+    out
 }
 
 /// Lower case, single spaces, plain apostrophes.
 pub(super) fn fold_line(line: &str) -> String {
-    let lower = line.to_lowercase();
-    let mut out = String::with_capacity(lower.len());
-    for word in lower.split_whitespace() {
-        if !out.is_empty() {
+    let mut out = String::with_capacity(line.len());
+    fold_into(line, &mut out);
+    out
+}
+
+/// The same, behind what `out` has.
+fn fold_into(line: &str, out: &mut String) {
+    let line = line.trim();
+    let start = out.len();
+    // Most lines are ASCII with single spaces.
+    if line.is_ascii() && !has_wide_gap(line.as_bytes()) {
+        out.push_str(line);
+        out[start..].make_ascii_lowercase();
+        return;
+    }
+    for word in line.to_lowercase().split_whitespace() {
+        if out.len() > start {
             out.push(' ');
         }
         match word.contains(['\u{2019}', '\u{2018}']) {
@@ -98,7 +127,13 @@ pub(super) fn fold_line(line: &str) -> String {
             false => out.push_str(word),
         }
     }
-    out
+}
+
+/// Whether white space of ASCII is more than one space somewhere. Looks at all of it, which takes less than to stop.
+fn has_wide_gap(line: &[u8]) -> bool {
+    let other = line.iter().fold(false, |found, b| found | (9..=13).contains(b));
+    let next = line.get(1..).unwrap_or_default();
+    other | line.iter().zip(next).fold(false, |found, (a, b)| found | (*a == b' ' && *b == b' '))
 }
 
 fn cut(text: &str, most: usize) -> &str {

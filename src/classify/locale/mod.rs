@@ -36,9 +36,18 @@ static DELAY: LazyLock<Vec<Line>> = LazyLock::new(|| parse(include_str!("delay_s
 
 /// Lower case, the dot of a Turkish `İ` and marks of direction gone, white space collapsed.
 fn fold(text: &str) -> String {
-    let lower: String =
-        text.to_lowercase().chars().filter(|c| !matches!(c, '\u{307}' | '\u{200e}' | '\u{200f}' | '\u{feff}')).collect();
-    lower.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut lower = text.to_lowercase();
+    if !lower.is_ascii() {
+        lower.retain(|c| !matches!(c, '\u{307}' | '\u{200e}' | '\u{200f}' | '\u{feff}'));
+    }
+    let mut out = String::with_capacity(lower.len());
+    for word in lower.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 /// The lines' words, with what stands behind them.
