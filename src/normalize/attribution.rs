@@ -19,7 +19,8 @@ const ATTRIBUTION_LINES: usize = 5;
 /// The lines of an attribution that begins at `at`.
 pub(super) fn at(lines: &[Line<'_>], at: usize) -> Option<Range<usize>> {
     let first = bare(lines.get(at)?.text);
-    let could_begin = first.contains(|c: char| c.is_numeric() || matches!(c, '@' | '<'))
+    let could_begin = first.bytes().any(|b| matches!(b, b'0'..=b'9' | b'@' | b'<'))
+        || !first.is_ascii() && first.contains(char::is_numeric)
         || WORDS.openers.may_begin(first) && begins_like_attribution(&lower(first))
         || first.ends_with([':', '：']) && ends_with_verb(&lower(first))
         // A line that is only the name, folded before the address.

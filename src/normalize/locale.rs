@@ -31,6 +31,8 @@ pub(super) struct Words {
     pub(super) legal: Phrases,
     /// How a line begins that is a footer or a banner by itself.
     pub(super) footers: Phrases,
+    /// Both.
+    pub(super) beginnings: Phrases,
 }
 
 impl Words {
@@ -67,9 +69,15 @@ pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| {
                 "forward" => words.forwards.push(phrase),
                 "mobile" => words.mobiles.push(phrase),
                 "quoting" => words.quoting.push(phrase),
-                "notice" => words.notices.push(phrase),
+                "notice" => {
+                    words.notices.push(phrase);
+                    words.beginnings.push(phrase);
+                }
                 "legal" => words.legal.push(phrase),
-                "footer" => words.footers.push(phrase),
+                "footer" => {
+                    words.footers.push(phrase);
+                    words.beginnings.push(phrase);
+                }
                 _ => {}
             }
         }

@@ -29,6 +29,9 @@ const HEADING_BYTES: usize = 60;
 /// The notice that ends these lines, which are marked, so that a quote above them is seen to be the last thing somebody
 /// wrote.
 pub(super) fn at_end(lines: &mut [Line<'_>]) -> Option<Fold> {
+    if !may_end_with_one(lines) {
+        return None;
+    }
     let mut found: Option<usize> = None;
     let mut below = lines.len();
     // Paragraphs that belong to a notice if one stands above them: its translation, a second half.
@@ -55,6 +58,20 @@ pub(super) fn at_end(lines: &mut [Line<'_>]) -> Option<Fold> {
         first = above.start;
     }
     fold(lines, first..lines.len())
+}
+
+/// Whether a line of the last paragraphs begins as a notice does: in most mails none does, and what the paragraphs say
+/// does not matter.
+fn may_end_with_one(lines: &[Line<'_>]) -> bool {
+    let mut below = lines.len();
+    for _ in 0..PARAGRAPHS_MAX {
+        let Some(paragraph) = paragraph_above(lines, below) else { return false };
+        if lines.get(paragraph.clone()).unwrap_or_default().iter().any(|l| is_beginning(l.text)) {
+            return true;
+        }
+        below = paragraph.start;
+    }
+    false
 }
 
 /// A banner in the first paragraph, whose lines are marked too.
@@ -91,7 +108,7 @@ fn beginning(lines: &[Line<'_>], paragraph: &Range<usize>) -> Option<usize> {
 }
 
 fn is_beginning(line: &str) -> bool {
-    begins_with(&WORDS.footers, line) || begins_with(&WORDS.notices, line)
+    begins_with(&WORDS.beginnings, line)
 }
 
 fn begins_with(list: &Phrases, line: &str) -> bool {

@@ -17,6 +17,8 @@ pub(super) struct Phrases {
     list: Vec<&'static str>,
     /// Bytes of the shortest.
     shortest: usize,
+    /// A bit for each two bytes that one begins with; where one is a single byte, for all that begin with it.
+    starts: Vec<u64>,
     anywhere: OnceLock<Option<AhoCorasick>>,
 }
 
@@ -28,8 +30,25 @@ impl Phrases {
         {
             self.shortest = if self.list.is_empty() { phrase.len() } else { self.shortest.min(phrase.len()) };
             self.list.insert(at, phrase);
+            self.mark_start(phrase.as_bytes());
             self.anywhere = OnceLock::new();
         }
+    }
+
+    fn mark_start(&mut self, phrase: &[u8]) {
+        self.starts.resize(usize::from(u16::MAX) / 64 + 1, 0);
+        let Some(&first) = phrase.first() else { return };
+        for second in phrase.get(1).map_or(0..=u8::MAX, |second| *second..=*second) {
+            let start = u16::from_be_bytes([first, second]);
+            if let Some(bits) = self.starts.get_mut(usize::from(start) / 64) {
+                *bits |= 1 << (start % 64);
+            }
+        }
+    }
+
+    fn has_start(&self, first: u8, second: u8) -> bool {
+        let start = u16::from_be_bytes([first, second]);
+        self.starts.get(usize::from(start) / 64).is_some_and(|bits| bits >> (start % 64) & 1 == 1)
     }
 
     /// All of them.
@@ -56,6 +75,11 @@ impl Phrases {
     pub(super) fn may_begin(&self, text: &str) -> bool {
         let mut bytes = [0; KEY_BYTES];
         let Some(key) = key(text, &mut bytes) else { return false };
+        if let [first, second, ..] = key
+            && !self.has_start(*first, *second)
+        {
+            return false;
+        }
         let at = self.list.partition_point(|p| p.as_bytes() < key);
         self.list.get(at).is_some_and(|p| p.as_bytes().starts_with(key))
             || (self.shortest..key.len()).any(|n| self.list.binary_search_by(|p| p.as_bytes().cmp(key.before(n))).is_ok())
