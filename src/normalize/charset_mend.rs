@@ -14,12 +14,17 @@ const DOUBLED_MIN: usize = 2;
 /// Text that was taken for windows-1252 or windows-1251 and encoded once more: `GrÃ¼ÃŸe`, `РџСЂРё`.
 /// Only where all of it beyond ASCII is so, and within words.
 pub(super) fn undoubled(text: &str) -> Option<String> {
-    let first = text.chars().find(|c| !c.is_ascii())?;
+    let mut beyond = text.after(text.bytes().position(|b| !b.is_ascii())?).chars();
+    let first = beyond.next()?;
     let through = match first {
         '\u{c2}'..='\u{f4}' => WINDOWS_1252,
         'Р' | 'С' | 'Т' | 'Г' | 'О' | 'в' | 'Ч' => WINDOWS_1251,
         _ => return None,
     };
+    // What stands behind the first byte of a letter belongs to it: most texts are done with here.
+    if !byte_of(beyond.next()?, through).is_some_and(|b| matches!(b, 0x80..=0xbf)) {
+        return None;
+    }
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
         bytes.push(byte_of(c, through)?);

@@ -143,10 +143,8 @@ fn by_letter(text: &str) -> Option<i32> {
         }
         before = c;
     }
-    let of = |bit: usize| -> i32 {
-        let has = |c: &char| LANGUAGES.get(c).is_some_and(|mask| mask >> bit & 1 == 1);
-        latin.iter().map(|(c, n)| if has(c) { 95 * n } else { 20 * n }).sum()
-    };
+    let latin: Vec<(u32, i32)> = latin.iter().map(|(c, n)| (LANGUAGES.get(c).copied().unwrap_or(0), *n)).collect();
+    let of = |bit: usize| -> i32 { latin.iter().map(|(mask, n)| if mask >> bit & 1 == 1 { 95 * n } else { 20 * n }).sum() };
     points += (0..LATIN.len()).map(of).max().unwrap_or(0);
     (count > 0).then(|| points / count)
 }

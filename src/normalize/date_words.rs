@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+/// By their names, in the order of the alphabet; of one name in the order of the list.
 static MONTHS: LazyLock<Vec<(u32, &'static str)>> = LazyLock::new(|| {
     let mut out = Vec::new();
     for line in include_str!("locale/months.txt").lines().filter(|l| !l.starts_with('#')) {
@@ -12,8 +13,7 @@ static MONTHS: LazyLock<Vec<(u32, &'static str)>> = LazyLock::new(|| {
         let Some(number) = words.next().and_then(|n| n.parse().ok()) else { continue };
         out.extend(words.map(|w| (number, w)));
     }
-    // The longest first, so that `lipiec` is not taken for `lip`.
-    out.sort_by_key(|(_, w)| std::cmp::Reverse(w.len()));
+    out.sort_by_key(|(_, w)| *w);
     out
 });
 
@@ -30,7 +30,8 @@ pub(super) fn month_in_prose(word: &str) -> Option<u32> {
 /// The months a word names: another one it may mean, and the one it means as a rule.
 pub(super) fn months(word: &str) -> (Option<u32>, Option<u32>) {
     let word = word.trim_end_matches('.').to_lowercase();
-    let mut named = MONTHS.iter().filter(|(_, m)| *m == word).map(|(n, _)| *n);
+    let from = MONTHS.partition_point(|(_, m)| *m < word.as_str());
+    let mut named = MONTHS.iter().skip(from).take_while(|(_, m)| *m == word).map(|(n, _)| *n);
     match (named.next(), named.next()) {
         (first, None) => (None, first),
         (first, second) => (first, second),
