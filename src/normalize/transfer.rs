@@ -222,15 +222,31 @@ fn is_prose(input: &[u8], at: usize) -> bool {
         || line.starts_with(b"__")
 }
 
+/// Letters that tell whether it is base64.
+const LETTERS_JUDGED: usize = 4096;
+
 /// Which share of the first paragraph of `input` can't be base64: 0.0 (all of it can) to 1.0.
 pub(super) fn not_base64(input: &[u8]) -> f32 {
     let sample = input.trim_ascii().before(8192);
     let blank_line = [&b"\n\n"[..], b"\r\n\r\n"].iter().filter_map(|b| memchr::memmem::find(sample, b)).min();
     let sample = sample.before(blank_line.unwrap_or(sample.len()));
     // Line ends count for nothing, so that LF and CRLF read the same.
-    let letters = || sample.iter().filter(|b| !matches!(b, b'\r' | b'\n')).take(4096);
-    let strange = letters().filter(|b| matches!(**b, b' ' | b'\t') || sextet(**b) == SKIP).count();
-    strange as f32 / letters().count().max(1) as f32
+    let (mut ends, mut length) = (0, sample.len().min(LETTERS_JUDGED));
+    for end in memchr::memchr2_iter(b'\r', b'\n', sample) {
+        if end >= length {
+            break;
+        }
+        ends += 1;
+        length = sample.len().min(LETTERS_JUDGED + ends);
+    }
+    // No table, so that many bytes are looked at in one step.
+    let belongs = |b: u8| {
+        (b | 0x20).wrapping_sub(b'a') < 26
+            || b.wrapping_sub(b'0') < 10
+            || matches!(b, b'+' | b'-' | b'/' | b'_' | b'=' | b'\r' | b'\n')
+    };
+    let strange = sample.before(length).iter().filter(|b| !belongs(**b)).count();
+    strange as f32 / (length - ends).max(1) as f32
 }
 
 fn hex(byte: u8) -> Option<u8> {
