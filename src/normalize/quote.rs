@@ -60,19 +60,17 @@ pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize
     let banner = notice::banner(&mut lines);
     let notice = notice::at_end(&mut lines);
     let mut found = quoted(&lines, own);
-    found.extend(
-        banner
-            .into_iter()
-            .chain(notice)
-            .filter(|n| !found.iter().any(|f| f.start < n.end && n.start < f.end))
-            .collect::<Vec<_>>(),
-    );
+    for notice in banner.into_iter().chain(notice) {
+        take_in(&mut found, notice);
+    }
     found.sort_by_key(|f| f.start);
     // What stands above a quote that reaches the end: there may be a notice once more.
     let body_end = tail_start(&lines, &found, own.len());
     let above = lines.partition_point(|l| l.start < body_end);
-    if above < lines.len() || notice.is_some() {
-        found.extend(notice::at_end(lines.get_mut(..above).unwrap_or_default()));
+    if (above < lines.len() || notice.is_some())
+        && let Some(more) = notice::at_end(lines.get_mut(..above).unwrap_or_default())
+    {
+        take_in(&mut found, more);
     }
     found.sort_by_key(|f| f.start);
     let body_end = tail_start(&lines, &found, own.len());
@@ -90,6 +88,14 @@ pub(super) fn folds(text: &str, quotes: &[Range<usize>], forwards: &[Range<usize
         }
     }
     found
+}
+
+/// Adds a notice, unless something else is folded there. It may reach up to a banner, and is one fold with it then.
+fn take_in(found: &mut Vec<Fold>, notice: Fold) {
+    found.retain(|f| f.kind != FoldKind::Disclaimer || f.start < notice.start || notice.end < f.end);
+    if !found.iter().any(|f| f.start < notice.end && notice.start < f.end) {
+        found.push(notice);
+    }
 }
 
 fn lines<'a>(text: &'a str, quotes: &[Range<usize>]) -> Vec<Line<'a>> {
@@ -365,6 +371,15 @@ pub(super) mod tests {
     /// The folds, in order.
     pub(in super::super) fn kinds(text: &str) -> Vec<FoldKind> {
         folds(text, &[], &[]).iter().map(|f| f.kind).collect()
+    }
+
+    #[test]
+    fn a_notice_that_reaches_up_to_a_banner_takes_it_in() {
+        let line = "Please consider the environment before printing this e-mail.";
+        // Both are one fold, so it is seen that with the quote nothing would be left to show.
+        let text = format!("{line}\n\n{line}\n\n> quoted words");
+        assert_eq!(folds(&text, &[], &[]), Vec::new());
+        assert_eq!(kinds(&format!("{line}\n\nwords\n\n{line}\n\n> quoted words")).len(), 3);
     }
 
     #[test]
