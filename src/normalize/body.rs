@@ -251,12 +251,12 @@ pub(super) fn plain_lines(text: Cow<'_, str>) -> (String, bool) {
         if nul {
             continue;
         }
-        // CRLF, CRCRLF and a bare CR are one line end each; bare ones in a row are a blank line.
+        // CRLF, CRCRLF and a bare CR are one line end each; bare ones in a row are blank lines. A row is gone through once.
         let behind = rest.trim_start_matches('\r');
-        if let Some(after) = behind.strip_prefix('\n') {
-            rest = after;
-        }
-        out.push('\n');
+        let more = rest.len() - behind.len();
+        let (ends, after) = behind.strip_prefix('\n').map_or((1 + more, behind), |after| (1, after));
+        out.extend(std::iter::repeat_n('\n', ends));
+        rest = after;
     }
     out.push_str(rest);
     out.truncate(out.trim_end().len());
@@ -380,6 +380,15 @@ pub(super) fn enriched(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn line_ends_are_made_one_in_linear_time() {
+        let lines = |text: &str| plain_lines(Cow::Borrowed(text)).0;
+        assert_eq!(lines("a\r\nb\r\r\nc\r\rd\re\r\0\nf\r\n"), "a\nb\nc\n\nd\ne\n\nf");
+        // Looked at once each: a million of them are not a trillion.
+        assert_eq!(lines(&format!("a{}b", "\0\r\r".repeat(1 << 20))).len(), 2 + (2 << 20));
+        assert_eq!(lines(&format!("a{}b", "\r".repeat(1 << 20))).len(), 2 + (1 << 20));
+    }
 
     #[test]
     fn the_plain_text_is_shown_unless_it_says_less() {

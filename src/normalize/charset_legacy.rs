@@ -154,7 +154,9 @@ fn iso_2022_jp(bytes: &[u8]) -> String {
                     out.push_str(&upper.decode_without_bom_handling(&[*letter | 0x80]).0);
                     (set, 2)
                 }
-                [b'(' | b'$' | b')' | b'*' | b'.', _, ..] => (Set::Ascii, 2),
+                [b'(' | b'$' | b')' | b'*' | b'.', 0x20..=0x7e, ..] => (Set::Ascii, 2),
+                // Cut off by the end of a line, which is no part of it.
+                [b'(' | b'$' | b')' | b'*' | b'.', ..] => (Set::Ascii, 1),
                 _ => (set, 0),
             };
             set = next;
@@ -231,8 +233,11 @@ fn shifted(bytes: &[u8], encoding: &'static encoding_rs::Encoding) -> String {
             0x0e => shift = true,
             0x0f => shift = false,
             0x1b => {
-                let designates = matches!(after, [b'$', b')' | b'*' | b'+', _, ..]);
-                rest = after.after(if designates { 3 } else { 0 });
+                rest = match after {
+                    [b'$', b')' | b'*' | b'+', 0x20..=0x7e, ..] => after.after(3),
+                    [b'$', b')' | b'*' | b'+', ..] => after.after(2),
+                    _ => after,
+                };
             }
             b'\n' => {
                 shift = false;
@@ -349,6 +354,8 @@ mod tests {
         assert_eq!(Legacy::Iso2022Jp.decode(b"\x1b(I1\x1b(B"), "ｱ");
         assert_eq!(Legacy::Iso2022Jp.decode(b"\x1b$AVP9z\x1b$(CGQ19\x1b.A\x1bNi\x1b(B"), "中国한국é");
         assert_eq!(Legacy::Iso2022Kr.decode(b"\x1b$)C\x0e0!\x0f a"), "가 a");
+        assert_eq!(Legacy::Iso2022Jp.decode(b"F\x1b$\ns\x1b$B"), "F\ns", "a sequence ends with its line");
+        assert_eq!(Legacy::Iso2022Kr.decode(b"a\x1b$)\nb"), "a\nb");
         assert_eq!(Legacy::Hz.decode(b"~{VPND~} ~~"), "中文 ~");
     }
 
