@@ -113,6 +113,7 @@ fn lines<'a>(text: &'a str, quotes: &[Range<usize>]) -> Vec<Line<'a>> {
         start += line.len() + 1;
     }
     mark_initials(&mut out);
+    mark_bars(&mut out);
     out
 }
 
@@ -129,6 +130,44 @@ fn mark_initials(lines: &mut [Line<'_>]) {
             introduced = line.text.trim_end().ends_with(':');
         }
     }
+}
+
+/// Lines above a block of bars among which its attribution begins.
+const ATTRIBUTION_ABOVE: usize = 6;
+
+/// Some programs can be told to quote with `|`. It counts where an attribution stands right above, and then wherever it
+/// stands again; a table that is drawn with bars is no quote.
+fn mark_bars(lines: &mut [Line<'_>]) {
+    let mut known = false;
+    let mut at = 0;
+    while at < lines.len() {
+        if !lines.get(at).is_some_and(has_bar) {
+            at += 1;
+            continue;
+        }
+        let end = at + lines.iter().skip(at).take_while(|l| has_bar(l)).count();
+        let block = lines.get(at..end).unwrap_or_default();
+        let said = block.iter().filter(|l| !l.blank).count();
+        let drawn = block.iter().filter(|l| !l.blank && l.text.matches('|').nth(1).is_some()).count();
+        if said > 0 && drawn * 2 <= said && (known || is_attributed(lines, at)) {
+            known = true;
+            for line in lines.get_mut(at..end).unwrap_or_default() {
+                line.quoted = true;
+            }
+        }
+        at = end;
+    }
+}
+
+fn has_bar(line: &Line<'_>) -> bool {
+    line.text.trim_start_matches(' ').starts_with('|')
+}
+
+/// An attribution ends right above this line, save for blank ones.
+fn is_attributed(lines: &[Line<'_>], at: usize) -> bool {
+    let Some(last) = lines.get(..at).and_then(|above| above.iter().rposition(|l| !l.blank)) else { return false };
+    let first = (last + 1).saturating_sub(ATTRIBUTION_ABOVE);
+    (first..=last).any(|from| attribution::at(lines, from).is_some_and(|a| a.end == last + 1))
 }
 
 /// `AL` of `AL> words`.
@@ -448,6 +487,21 @@ pub(super) mod tests {
         assert_eq!(reply("hello\n\nSent from my iPhone"), "hello");
         assert_eq!(reply("hello\n\nVon meinem iPhone gesendet\n\nAm 01.01.2030 schrieb Ann <a@b.example>:\n> old"), "hello");
         assert_eq!(kinds("hello\n\n-- \nAnn\n\nOn Jan 1, 2030, Bob wrote:\n> old"), [FoldKind::Signature, FoldKind::Quote]);
+    }
+
+    #[test]
+    fn bars_quote_where_an_attribution_says_so_and_tables_stay() {
+        let marked = |text: &str| lines(text, &[]).iter().map(|l| l.quoted).collect::<Vec<_>>();
+        assert_eq!(
+            marked("On Mon, 4 Mar 2030 at 09:12, Desk <desk@desk.example> wrote:\n| Is all well?\n|\n| Desk\n\nIt is.\n| Again?"),
+            [false, true, true, true, false, false, true]
+        );
+        for kept in [
+            "The sizes:\n| Is all well?",
+            "On Mon, 4 Mar 2030 at 09:12, Desk <desk@desk.example> wrote:\n| size | count |\n|------|-------|\n| M    | 3     |",
+        ] {
+            assert!(marked(kept).iter().all(|quoted| !quoted), "{kept}");
+        }
     }
 
     #[test]
