@@ -548,8 +548,9 @@ mod tests {
                 std::hint::black_box(list(value.as_bytes(), None, "header To", &mut Repairs::default()));
                 start.elapsed()
             };
-            let (small, large) = (work(5_000), work(50_000));
-            assert!(large < small * 40 + std::time::Duration::from_millis(200), "{piece:?}: {small:?} {large:?}");
+            // Work that grows too fast does so each time; a machine that is busy elsewhere is so now and then.
+            let holds = (0..5).any(|_| work(50_000) < work(5_000) * 40 + std::time::Duration::from_millis(200));
+            assert!(holds, "{piece:?}");
         }
     }
 
