@@ -221,17 +221,22 @@ fn whole(lines: &[&str], n: usize, address: String) -> String {
     }
     let before = lines[n..].iter().take(2).find_map(|line| {
         let lower = line.to_ascii_lowercase();
-        let at = ["expanded from", "original address:"].iter().find_map(|words| lower.find(words))?;
+        let at = BEFORE.iter().find_map(|words| lower.find(words))?;
         addresses(&line[at..]).map(|(a, _)| a).find(|a| is_whole(a))
     });
     before.unwrap_or(address)
 }
 
+/// Behind what an address stands that was written to before it became another's.
+pub(super) const BEFORE: &[&str] = &["expanded from", "original address:"];
+/// Behind what an address stands of somebody else.
+pub(super) const OF_ANOTHER: &[&str] = &["expanded from", "forwarded from", "sent by", "message from", "message-id"];
+
 /// Ends of lines behind which an address is not whom the report is about, though it begins the next line.
 fn speaks_of_another(line: &str) -> bool {
     let folded = fold_line(line);
     let end = folded.trim_end_matches([':', '<', ' ']);
-    ["expanded from", "forwarded from", "sent by", "message from", "message-id"].iter().any(|e| end.ends_with(e))
+    OF_ANOTHER.iter().any(|e| end.ends_with(e))
 }
 
 /// The words before an address say that the mail was for it: "to", in the languages of mail systems.
