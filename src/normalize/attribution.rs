@@ -3,6 +3,9 @@
 //!
 //! # Failure
 //! None. Of each line a bounded part is looked at, and few lines at once.
+//!
+//! # Trust
+//! Nothing: any line may have been written by a person, so where it is not sure there is no attribution.
 
 use super::locale::{WORDS, lower};
 use super::quote::{LINE_BYTES, Line, bare};

@@ -3,6 +3,9 @@
 //!
 //! # Failure
 //! None: some charset always wins, and how sure that is can be asked.
+//!
+//! # Trust
+//! A label is a claim; bytes that prove it wrong win.
 
 use super::charset::{Charset, Text};
 use super::charset_label::{self as label, Label};

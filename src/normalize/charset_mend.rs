@@ -172,7 +172,6 @@ fn is_final(c: char) -> bool {
     matches!(c, 'ך' | 'ם' | 'ן' | 'ף' | 'ץ')
 }
 
-/// A line of Hebrew from its end; in a line of Latin words, or of markup, only the Hebrew in it; any other as it is.
 /// Angle brackets other than those around an address (`<a@b>`).
 fn has_markup(line: &str) -> bool {
     let mut pieces = line.split('<');
@@ -185,6 +184,7 @@ fn has_markup(line: &str) -> bool {
         })
 }
 
+/// A line of Hebrew from its end; in a line of Latin words, or of markup, only the Hebrew in it; any other as it is.
 fn turned(line: &str) -> String {
     // An address is one word, however long.
     let (mut hebrew, mut latin) = (0usize, 0usize);

@@ -3,6 +3,9 @@
 //! Who writes to a list and to us at once has two copies delivered, of which one came by the list. Without what the list
 //! added, both say the same (see `content_hash`). Nothing is taken from what is shown.
 //!
+//! # Failure
+//! None. Of a text the last lines are looked at.
+//!
 //! # Trust
 //! Only a mail with a list's header fields has such additions, and only lines that begin with a rule and name an address or
 //! a link are taken for one. Where that is wrong, the copies are told apart: both are shown.

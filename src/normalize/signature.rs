@@ -3,6 +3,9 @@
 //!
 //! # Failure
 //! None. A long signature is text, and stays.
+//!
+//! # Trust
+//! Nothing: what a fold hides is still in the text.
 
 use super::locale::{WORDS, lower};
 use super::quote::{Line, bare, is_mark};

@@ -5,6 +5,9 @@
 //!
 //! # Failure
 //! Part of the transaction of a batch: all or nothing.
+//!
+//! # Trust
+//! The plan gives whole rows, and each key of a statement once: PostgreSQL refuses to change a row twice.
 
 use super::connection::{Bulk, Query};
 

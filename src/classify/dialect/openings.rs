@@ -5,6 +5,9 @@
 //!
 //! # Failure
 //! None: data.
+//!
+//! # Trust
+//! A phrase alone makes no bounce: who sent it, a subject or a code has to say so too (`is_bounce`).
 
 use crate::classify::wording::Phrases;
 

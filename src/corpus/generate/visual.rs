@@ -3,6 +3,9 @@
 //!
 //! # Failure
 //! `None`: a letter of another direction or a mark of direction, for which this is too simple.
+//!
+//! # Trust
+//! Its own generator.
 
 /// What a letter does to the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

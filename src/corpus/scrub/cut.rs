@@ -2,6 +2,9 @@
 //!
 //! # Failure
 //! None: a byte that is of no letter is a unit of its own.
+//!
+//! # Trust
+//! None: any bytes, in any form.
 
 use super::form::{Form, byte_of};
 use super::letters::{Kind, Script, Unit, kind_of};

@@ -2,6 +2,9 @@
 //!
 //! # Failure
 //! None: what only begins like a file is a text.
+//!
+//! # Trust
+//! Nothing: the marks of a file may stand in any text.
 
 use super::binhex;
 use super::form::Form;

@@ -2,6 +2,9 @@
 //!
 //! # Failure
 //! None: bytes of no known charset are cut as those of the likeliest one.
+//!
+//! # Trust
+//! The reader, for which charset bytes are of.
 
 use crate::normalize;
 use encoding_rs::{

@@ -3,6 +3,9 @@
 //!
 //! # Failure
 //! None: where no letter fits, any is taken.
+//!
+//! # Trust
+//! Only the mails of one call.
 
 use super::letters::{Kind, Unit};
 use std::collections::HashSet;

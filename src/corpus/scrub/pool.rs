@@ -3,6 +3,9 @@
 //!
 //! # Failure
 //! None: where no letter can be written in the same room, the old one stays.
+//!
+//! # Trust
+//! Only the mails of one call: nothing of another can come into them.
 
 use super::cut::units;
 use super::form::{Form, bytes_of};

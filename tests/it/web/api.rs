@@ -226,6 +226,21 @@ async fn an_answer_to_what_the_product_sent_finds_its_conversation() {
     let reply = mail("Subject: Re: We begin\nMessage-ID: <reply@x>\nReferences: <ours@product>", "Yes");
     assert_eq!(json!(gateway.attached(&reply).await.0), first["conversation"]);
 
+    // With its text, what quotes it from the domain of somebody there is suggested, and the text itself is known.
+    let said = "The order left our house on Monday, and the driver says that it will be at your door before Friday noon.";
+    let told = json!({ "organisation": gateway.organisation, "conversation": first["conversation"], "recipients": ["grace@example.com"], "text": said });
+    assert_eq!(api.json(Method::POST, "/v1/outbound", &told).await.status, StatusCode::OK);
+    let quoting = format!("It is not here.\n\nOn Monday, Desk <help@desk.test> wrote:\n> {said}");
+    let by_ada = String::from_utf8(mail("Subject: Case 12345\nMessage-ID: <crm@x>", &quoting)).unwrap();
+    let by_system = by_ada.replace("ada@sender.example", "crm@example.com");
+    let (apart, message) = gateway.attached(by_system.as_bytes()).await;
+    assert_ne!(json!(apart), first["conversation"]);
+    let shown = api.get(&format!("/v1/messages/{message}")).await.json();
+    assert_eq!(shown["decision"]["suggestions"][0]["conversation"], first["conversation"], "{}", shown["decision"]);
+    assert_eq!(shown["decision"]["suggestions"][0]["rule"], "quoted-text");
+    let (_, message) = gateway.attached(&mail("Subject: Copy\nMessage-ID: <copy@x>", said)).await;
+    assert_eq!(api.get(&format!("/v1/messages/{message}")).await.json()["may"], "automatic");
+
     let nobody = json!({ "organisation": gateway.organisation, "recipients": [] });
     assert_eq!(api.json(Method::POST, "/v1/outbound", &nobody).await.status, StatusCode::BAD_REQUEST);
     let strange = json!({ "organisation": gateway.organisation, "conversation": "01936d0c-7d1e-7000-8000-000000000000", "recipients": ["a@b"] });
