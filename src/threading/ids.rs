@@ -21,6 +21,10 @@ const COUNTER_DIGITS_MAX: usize = 6;
 /// Names that every machine has.
 const EVERY_MACHINE: &[&str] = &["localhost", "localhost.localdomain", "localdomain", "(none)", "127.0.0.1", "[127.0.0.1]"];
 
+/// Domains of ids that are made here, of what else ties mails. As a Message-ID one would be a way around the rule it is of:
+/// who refers to `<ticket#1234@subject-tag.invalid>` must not get into the conversation with that tag.
+const MADE_HERE: &[&str] = &["content-hash", "thread-index", "tracker", "subject-tag", "given-tag", "text", "quoted-text"];
+
 /// A Message-ID as the key under which it is looked up.
 #[must_use]
 pub fn message_id_key(id: &str) -> &str {
@@ -35,6 +39,7 @@ pub(super) fn clean(id: &str) -> Option<&str> {
     }
     match id.split_once('@') {
         Some((local, domain)) if local.is_empty() || domain.is_empty() || is_counter(local, domain) => None,
+        Some(_) if is_made_here(id) => None,
         Some((local, domain)) if is_bare(local) && is_qualified_by_provider(domain) => Some(local),
         Some(_) => Some(id),
         None => is_bare(id).then_some(id),
@@ -49,6 +54,12 @@ fn is_counter(local: &str, domain: &str) -> bool {
     local.len() <= COUNTER_DIGITS_MAX
         && local.bytes().all(|b| b.is_ascii_digit())
         && EVERY_MACHINE.iter().any(|name| domain.eq_ignore_ascii_case(name))
+}
+
+fn is_made_here(id: &str) -> bool {
+    let id = id.to_ascii_lowercase();
+    let name = id.strip_suffix(".invalid").and_then(|id| id.rsplit('@').next());
+    name.is_some_and(|name| MADE_HERE.contains(&name))
 }
 
 fn is_qualified_by_provider(domain: &str) -> bool {
@@ -147,6 +158,16 @@ mod tests {
         assert_eq!(clean("4711@Localhost.localdomain"), None);
         assert_eq!(clean("20260112091500.4711@localhost"), Some("20260112091500.4711@localhost"));
         assert_eq!(clean("1@shop"), Some("1@shop"));
+    }
+
+    #[test]
+    fn nobody_refers_to_what_is_made_here() {
+        for id in ["<ticket#1234@subject-tag.invalid>", "x@Tracker.INVALID", "a@b@thread-index.invalid", "0@content-hash.invalid"]
+        {
+            assert_eq!(clean(id), None, "{id}");
+        }
+        assert_eq!(clean("a@mytracker.invalid"), Some("a@mytracker.invalid"));
+        assert_eq!(clean("a@b.invalid"), Some("a@b.invalid"));
     }
 
     #[test]
