@@ -98,6 +98,9 @@ pub struct ThreadKeys {
     pub tracker: Option<String>,
     /// Tags in the subject that may be the product's own, as ids of the form `…@subject-tag.invalid`: looked up, never tied.
     pub subject_tags: Vec<String>,
+    /// The same for an authenticated sender, as ids of the form `…@given-tag.invalid` that say to whom a tag was given: looked
+    /// up, and the first that is known ties. Empty for everybody else.
+    pub given_tags: Vec<String>,
     /// The text as an id of the form `…@text.invalid`, to know the product's own mails by: looked up, never tied.
     pub text_print: Option<String>,
     /// How the texts begin that a mail without references quotes, as ids of the form `…@quoted-text.invalid`: looked up, never
@@ -142,6 +145,7 @@ impl ThreadKeys {
             thread_index: None,
             tracker: None,
             subject_tags: Vec::new(),
+            given_tags: Vec::new(),
             text_print: None,
             quoted_prints: Vec::new(),
             own_mail: false,
@@ -169,7 +173,7 @@ impl ThreadKeys {
 
     /// Those, and what is only looked up.
     pub fn lookups(&self) -> impl Iterator<Item = &str> {
-        let listed = self.subject_tags.iter().chain(&self.quoted_prints).map(String::as_str);
+        let listed = self.subject_tags.iter().chain(&self.given_tags).chain(&self.quoted_prints).map(String::as_str);
         self.ids().chain(listed).chain(self.text_print.as_deref())
     }
 
@@ -196,6 +200,13 @@ impl ThreadKeys {
             .chain(self.bounced_id.as_deref().filter(|_| bounced))
             .chain(self.thread_index.as_deref().filter(|_| exchange))
             .chain(self.tracker.as_deref().filter(|_| tracker))
+    }
+
+    /// Tags that may tie the mail to the conversation that the product gave them out for, to this sender. They are only looked
+    /// up: what they tie was registered before they could be shown, so the order of arrival does not matter for them either.
+    pub fn tags_that_tie(&self) -> impl Iterator<Item = &str> {
+        let tie = self.policy.rules.has(Rule::SubjectTag) && !self.stands_alone();
+        self.given_tags.iter().map(String::as_str).filter(move |_| tie)
     }
 
     /// A forward, a new mail made from an old one, and a mail that a reply address has placed: what they refer to does not

@@ -152,7 +152,8 @@ async fn look_up(conn: &mut Conn, batch: &[Prepared]) -> Result<Known, Error> {
 async fn everybody(conn: &mut Conn, mail: &Prepared, index: &mut ThreadIndex, plan: &mut Plan) -> Result<(), Error> {
     let known = |id: &str| index.ids.get(&(mail.organisation, id.to_owned())).map(|known| known.conversation);
     let named = mail.keys.tokens.iter().map(|t| t.conversation);
-    let tied: BTreeSet<ConversationId> = mail.keys.ties().filter_map(known).chain(named).map(|c| index.current(c)).collect();
+    let tied: BTreeSet<ConversationId> =
+        mail.keys.ties().chain(mail.keys.tags_that_tie()).filter_map(known).chain(named).map(|c| index.current(c)).collect();
     if tied.len() > 1 {
         for id in tied {
             let people = index::load_everybody(conn, index, id).await?;

@@ -26,7 +26,7 @@ pub struct Outbound {
     /// Its subject: of the conversation it begins.
     pub subject: String,
     /// What is looked up beside Message-IDs: the text as `threading::text_print` has it, the product's tag as
-    /// `threading::subject_tag_id` has it. Each belongs to the first conversation that had it.
+    /// `threading::subject_tag_id` has it, and as `threading::given_tag_id` has it for each addressee. Each belongs to the first conversation that had it.
     pub marks: Vec<String>,
     /// To whom: they are participants, so their answers count.
     pub addressees: Vec<Person>,

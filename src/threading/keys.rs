@@ -13,8 +13,8 @@ use crate::limits::{
     Limits, PEOPLE_MAX, QUOTED_PRINTS_MAX, SUBJECT_TAGS_MAX, TOKEN_ADDRESSEES_MAX, TOKEN_ORGANISATIONS_MAX, TOKENS_MAX,
 };
 use crate::mail::{
-    BouncedRecipient, Classification, ConversationId, Envelope, FoldKind, NormalizedMail, OrganisationId, Person, SubjectKind,
-    ThreadKeys, TokenEvidence, TokenPlace,
+    BouncedRecipient, Classification, ConversationId, Envelope, FoldKind, NormalizedMail, OrganisationId, Person, SenderAuth,
+    SubjectKind, ThreadKeys, TokenEvidence, TokenPlace,
 };
 use base64::Engine as _;
 use sha2::{Digest, Sha256};
@@ -68,12 +68,16 @@ pub fn keys(
     let auth = auth::sender_auth(mail, &threading.authserv_ids);
     let subject = subject(mail, &references);
     let automatic = class.class.is_automatic();
+    let subject_tags = own::subject_tags(&mail.subject, SUBJECT_TAGS_MAX);
+    // Who is not known to be himself was given nothing.
+    let known = auth == SenderAuth::Pass && !sender.is_empty();
     let case = |subject: &str| trackers::case(mail, subject, automatic, auth, &threading.trackers);
     ThreadKeys {
         organisation,
         thread_index: thread_index(mail, &subject.base),
         tracker: case(&mail.subject).or_else(|| case(&subject.base)),
-        subject_tags: own::subject_tags(&mail.subject, SUBJECT_TAGS_MAX),
+        given_tags: subject_tags.iter().filter(|_| known).map(|tag| own::given_tag(tag, &sender)).collect(),
+        subject_tags,
         text_print: own::text_print(mail),
         quoted_prints: if references.is_empty() { own::quoted_prints(mail, QUOTED_PRINTS_MAX) } else { Vec::new() },
         customer: customer::customer(mail, class.class, organisation, directory, &threading.agents),

@@ -36,7 +36,7 @@ mod trackers;
 
 pub use ids::message_id_key;
 pub use keys::keys;
-pub use own::{LOOP_FIELD, beginning_print, subject_tag_id, text_print};
+pub use own::{LOOP_FIELD, beginning_print, given_tag_id, subject_tag_id, text_print};
 pub use partition::Partition;
 pub use rules::decide;
 pub use token::{TOKEN_LETTERS, TokenClaim, TokenKeys, TokenUse, token_in_address, tokens_in_text};

@@ -88,6 +88,18 @@ pub fn subject_tag_id(tag: &str) -> String {
     format!("{tag}@subject-tag.invalid")
 }
 
+/// Such a tag as it was given to one person, as an id: from him it places a mail, from others it is an idea.
+#[must_use]
+pub fn given_tag_id(tag: &str, addressee: &str) -> String {
+    given_tag(&subject_tag_id(tag), addressee)
+}
+
+/// The same of an id of [`subject_tag_id`].
+pub(super) fn given_tag(tag_id: &str, addressee: &str) -> String {
+    let hash = Sha256::new().chain_update(tag_id).chain_update([0]).chain_update(addressee.to_lowercase()).finalize();
+    format!("{}@given-tag.invalid", data_encoding::HEXLOWER.encode(&hash[..20]))
+}
+
 /// What may be such tags in a subject, as ids: words in brackets and words with `#`, with a digit in them.
 pub(super) fn subject_tags(subject: &str, most: usize) -> Vec<String> {
     let blobs = subject.split('[').skip(1).filter_map(|s| s.split_once(']')).map(|(blob, _)| blob);

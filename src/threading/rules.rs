@@ -16,7 +16,7 @@
 //! | body-marker | our signed marker in a quoted text, where nothing else was kept | 0.8 |
 //! | tracker | the case of another system, by one sender | 0.75 |
 //! | thread-index | Exchange thread and base subject are the same | 0.7 |
-//! | subject-tag | the product's own tag, by an authenticated participant; else it is only suggested | 0.6 |
+//! | subject-tag | the product's own tag, by the authenticated person it was given to; else it is only suggested | 0.6 |
 //! | subject-and-people | base subject and sender are the same: only suggested | 0.5 |
 //! | quoted-text | quotes what the product wrote, from the domain of a participant: only suggested | 0.4 |
 //! | new | nothing known | 1.0 |
@@ -24,8 +24,8 @@
 //! Conversations that a mail ties are merged: the older stays. Not merged away is one that a person
 //! has worked on; where that is so of more than one, they are linked and suggested instead.
 //!
-//! Only `subject-tag` asks who is a participant: a tag is given out by the product with the people it is given to, so
-//! they are known before a mail can show it.
+//! No rule that attaches asks who is a participant, since that depends on what came before. `subject-tag` asks to whom the
+//! product gave the tag: that is registered before a mail can show it.
 
 use crate::limits::SUGGESTIONS_MAX;
 use crate::mail::{
@@ -51,8 +51,6 @@ struct Lead {
 enum Pull {
     /// The mail ties its conversation to this one.
     Ties,
-    /// The mail goes there if nothing ties it elsewhere.
-    Places,
     /// An idea for staff.
     Suggests,
 }
@@ -63,8 +61,8 @@ pub fn decide(keys: &ThreadKeys, index: &ThreadIndex, fresh: ConversationId) -> 
     let mut leads = leads(keys, index);
     leads.sort_by_key(|l| (l.pull, l.rule)); // stable: nearer ids stay in front
     let (tied, merges) = join(leads.iter().filter(|l| l.pull == Pull::Ties), index);
-    let placing = leads.first().filter(|l| l.pull != Pull::Suggests);
-    let home = tied.or_else(|| placing.map(|l| l.conversation)).filter(|h| *h != fresh);
+    let placing = leads.first().filter(|l| l.pull == Pull::Ties);
+    let home = tied.filter(|h| *h != fresh);
     let taken: HashSet<ConversationId> = home.iter().chain(&merges).copied().collect();
     let over = home.and_then(|home| over(keys, index, home));
 
@@ -96,7 +94,8 @@ pub fn decide(keys: &ThreadKeys, index: &ThreadIndex, fresh: ConversationId) -> 
         may = May::Automatic;
     }
     let mut hold = keys.foreign_token.then_some(HoldReason::ForeignEvidence);
-    if may == May::Participant && keys.auth == SenderAuth::Fail && !given_to_sender(keys, index, home) {
+    // Also with a reply address that was given to him: everybody has it whom he ever answered together with us.
+    if may == May::Participant && keys.auth == SenderAuth::Fail {
         say("forged-sender", "header Authentication-Results", "the sender is a participant, and DMARC failed".to_owned());
         may = May::Unverified;
         // Lists break signatures; there it only lets nobody speak.
@@ -172,22 +171,25 @@ fn leads(keys: &ThreadKeys, index: &ThreadIndex) -> Vec<Lead> {
     if let Some(id) = &keys.thread_index {
         by_id(id, "thread-index", "header Thread-Index", &|_| (Rule::ThreadIndex, 0.7));
     }
-    for id in keys.subject_tags.iter().filter(|_| keys.policy.rules.has(Rule::SubjectTag)) {
-        if let Some(found) = index.ids.get(&(keys.organisation, id.clone())) {
-            let conversation = index.current(found.conversation);
-            let known = index.conversations.get(&conversation).is_some_and(|f| f.participants.contains(&keys.sender));
-            let places = known && keys.auth == SenderAuth::Pass && !keys.stands_alone();
-            leads.push(Lead {
-                conversation,
-                rule: Rule::SubjectTag,
-                confidence: if known { 0.6 } else { 0.3 },
-                evidence: Evidence { code: "subject-tag", place: "header Subject".to_owned(), detail: shorten(id) },
-                pull: if places { Pull::Places } else { Pull::Suggests },
-            });
-        }
-    }
+    tags(keys, index, &mut leads);
     leads.extend(quoted(keys, index));
     leads
+}
+
+/// Conversations that the product gave the tags in the subject out for. The first tag that the sender was given ties.
+fn tags(keys: &ThreadKeys, index: &ThreadIndex, leads: &mut Vec<Lead>) {
+    let on = keys.policy.rules.has(Rule::SubjectTag);
+    let known = |id: &str| {
+        let found = index.ids.get(&(keys.organisation, id.to_owned())).filter(|id| id.standing == IdStanding::Outbound)?;
+        Some(index.current(found.conversation))
+    };
+    let given = keys.tags_that_tie().find_map(known).map(|c| (c, Pull::Ties, 0.6));
+    let named = keys.subject_tags.iter().filter_map(|id| known(id)).map(|c| (c, Pull::Suggests, 0.3));
+    leads.extend(given.into_iter().chain(named).filter(|_| on).map(|(conversation, pull, confidence)| {
+        let detail = if pull == Pull::Ties { "given to the sender" } else { "not known to be given to the sender" };
+        let evidence = Evidence { code: "subject-tag", place: "header Subject".to_owned(), detail: detail.to_owned() };
+        Lead { conversation, rule: Rule::SubjectTag, confidence, evidence, pull }
+    }));
 }
 
 /// Conversations in which the product wrote what the mail quotes, if somebody of the sender's domain takes part there.
@@ -295,12 +297,6 @@ fn may(keys: &ThreadKeys, index: &ThreadIndex, home: Option<ConversationId>, mer
 /// Conversations of which the sender shows a token that was given to him.
 fn given(keys: &ThreadKeys, index: &ThreadIndex) -> HashSet<ConversationId> {
     keys.tokens.iter().filter(|t| t.addressee_is_sender).map(|t| index.current(t.conversation)).collect()
-}
-
-/// A secret that the sender was given says more than a signature that somebody on the way broke.
-fn given_to_sender(keys: &ThreadKeys, index: &ThreadIndex, home: Option<ConversationId>) -> bool {
-    let secret = keys.reply_address().is_some_and(|t| t.addressee_is_sender);
-    secret && home.is_some_and(|home| given(keys, index).contains(&home))
 }
 
 /// Where it shows that the mail is one the product sent.

@@ -22,7 +22,7 @@ use tidegate::limits::Limits;
 use tidegate::mail::{
     BrakeState, ConversationFacts, ConversationId, Header, HoldReason, IdStanding, KnownId, May, NormalizedMail, Rule, Where,
 };
-use tidegate::threading::{LOOP_FIELD, TokenClaim, TokenUse, decide, subject_tag_id};
+use tidegate::threading::{LOOP_FIELD, TokenClaim, TokenUse, decide, given_tag_id, subject_tag_id};
 use uuid::Uuid;
 
 fn with(mut mail: NormalizedMail, name: &str, value: &str) -> NormalizedMail {
@@ -149,13 +149,22 @@ fn row_references_flood_and_ids_in_a_circle_end() {
 }
 
 #[test]
-fn row_ticket_numbers_are_enumerated_a_tag_of_ours_attaches_nobody_but_an_authenticated_participant() {
+fn row_ticket_numbers_are_enumerated_a_tag_of_ours_attaches_nobody_but_whom_it_was_given_to() {
     let tagged = |from: &str, id: &str| mail(from, id, "Re: [Ticket#1234] Invoice", &[]);
     let mut desk = checked_desk();
     let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
     let known = KnownId { conversation: ann, standing: IdStanding::Outbound };
-    desk.index.ids.insert((ORG, subject_tag_id("Ticket#1234")), known);
+    for id in [subject_tag_id("Ticket#1234"), given_tag_id("[Ticket#1234]", "Ann@A.test")] {
+        desk.index.ids.insert((ORG, id), known);
+    }
+    let also_there = with(mail("carl@a.test", "1@carl.test", "Re: Invoice", &["1@a.test"]), "Authentication-Results", PASS);
+    let mut invited = with(mail("ann@a.test", "1b@a.test", "Re: Invoice", &["1@a.test"]), "Authentication-Results", PASS);
+    invited.cc = vec![person("carl@a.test")];
+    assert_eq!(desk.take(&invited, DESK).1, ann);
+    assert_eq!(desk.take(&also_there, DESK).0.may, May::Participant);
     for (mail, attaches) in [
+        // A participant to whom the product did not write.
+        (with(tagged("carl@a.test", "2@carl.test"), "Authentication-Results", PASS), false),
         (tagged("mallory@m.test", "1@m.test"), false),
         (with(tagged("mallory@m.test", "2@m.test"), "Authentication-Results", "mx.desk.test; dmarc=pass"), false),
         (tagged("ann@a.test", "2@a.test"), false),
@@ -169,6 +178,31 @@ fn row_ticket_numbers_are_enumerated_a_tag_of_ours_attaches_nobody_but_an_authen
         } else {
             assert_eq!(decision.place, Where::New);
             assert_eq!((decision.suggestions[0].conversation, decision.suggestions[0].rule), (ann, Rule::SubjectTag));
+        }
+    }
+}
+
+#[test]
+fn row_ticket_numbers_are_enumerated_as_ids_that_only_the_rules_make() {
+    let mut desk = Desk::new();
+    let mut invoice = mail("ann@a.test", "1@a.test", "** PROBLEM Host Alert: db is DOWN **", &[]);
+    invoice.headers.push(Header { name: "Thread-Index".to_owned(), value: "AQHbFHX5Q0zFrUqQ1kqXn3sQ2x4F8g==".to_owned() });
+    let (_, ann) = desk.take(&invoice, DESK);
+    let known = KnownId { conversation: ann, standing: IdStanding::Outbound };
+    desk.index.ids.insert((ORG, subject_tag_id("Ticket#1234")), known);
+    let keys = desk.keys(&invoice, DESK);
+    let made: Vec<String> = keys.ties().skip(1).map(str::to_owned).chain([subject_tag_id("Ticket#1234")]).collect();
+    assert_eq!(made.len(), 3, "{made:?}");
+    for id in made.iter().flat_map(|id| [id.clone(), id.to_uppercase(), format!("<{id}>")]) {
+        for place in ["references", "in-reply-to", "message-id"] {
+            let mut guess = mail("mallory@m.test", "9@m.test", "hi", &[]);
+            match place {
+                "references" => guess.references = vec![id.clone()],
+                "in-reply-to" => guess.in_reply_to = vec![id.clone()],
+                _ => guess.message_id = Some(id.clone()),
+            }
+            let (decision, there) = desk.take(&guess, DESK);
+            assert_ne!(there, ann, "{id} in {place}: {:?}", decision.rule);
         }
     }
 }
@@ -189,9 +223,12 @@ fn row_a_participant_is_forged_held_and_without_a_voice_also_when_released() {
     let list = with(forged.clone(), "List-Id", "<team.b.test>");
     let (decision, _) = desk.take(&list, DESK);
     assert_eq!((decision.hold, decision.may), (None, May::Unverified));
-    // The secret that only she was given says more than a broken signature.
+    // Whoever stood in Cc of an answer of hers has the reply address she was given.
     let secret = desk.reply_address(ORG, ann, "ann@a.test");
     let (decision, _) = desk.take(&forged, &secret);
+    assert_eq!((decision.hold, decision.may), (Some(HoldReason::ForgedParticipant), May::Unverified));
+    let real = with(mail("ann@a.test", "10@a.test", "Re: Invoice", &["1@a.test"]), "Authentication-Results", PASS);
+    let (decision, _) = desk.take(&real, &secret);
     assert_eq!((decision.hold, decision.may), (None, May::Participant));
     // Somebody who claims to be nobody in particular is not held.
     let (decision, _) = desk.take(&with(mail("x@a.test", "1@x.test", "Hi", &[]), "Authentication-Results", FAIL), DESK);

@@ -4,9 +4,10 @@
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use tidegate::mail::{
-    Class, ConversationFacts, ConversationId, Decision, LinkKind, OrganisationId, Person, Policy, SubjectKind, ThreadIndex,
-    ThreadKeys, TokenEvidence, TokenPlace,
+    Class, ConversationFacts, ConversationId, Decision, IdStanding, KnownId, LinkKind, OrganisationId, Person, Policy, Rule,
+    RuleSet, SenderAuth, SubjectKind, ThreadIndex, ThreadKeys, TokenEvidence, TokenPlace,
 };
+use tidegate::threading::{given_tag_id, subject_tag_id};
 use uuid::Uuid;
 
 /// Conversations that began before the mails; the last is an alias of the first.
@@ -30,6 +31,27 @@ pub(crate) struct Mail {
     pub(crate) tracker: Option<u8>,
     /// A token of a conversation that began outside these mails.
     pub(crate) token: Option<(u8, TokenPlace)>,
+    /// A tag that the product gave out in one.
+    pub(crate) tag: Option<u8>,
+    /// DMARC passed, or failed: then it is not held but filed, as if staff had released it.
+    pub(crate) auth: SenderAuth,
+    /// It quotes what the product wrote in one, or has no quote at all.
+    pub(crate) quotes: Option<u8>,
+    /// Its text is one that the product sent.
+    pub(crate) own_text: bool,
+}
+
+/// To whom the product gave the tag of a conversation.
+pub(crate) fn given(conversation: usize) -> [String; 2] {
+    [conversation, conversation + 3].map(|n| format!("person{n}@people.test"))
+}
+
+/// What the product registered with a conversation: its tag, and the texts of what it wrote there.
+pub(crate) fn marks(conversation: usize) -> Vec<String> {
+    let tag = format!("Ticket#{conversation}");
+    let given = given(conversation).map(|address| given_tag_id(&tag, &address));
+    let prints = [format!("{conversation}@text.invalid"), format!("{conversation}@quoted-text.invalid")];
+    given.into_iter().chain(prints).chain([subject_tag_id(&tag)]).collect()
 }
 
 fn mail(ids: u8) -> impl Strategy<Value = Mail> {
@@ -43,8 +65,12 @@ fn mail(ids: u8) -> impl Strategy<Value = Mail> {
         prop_oneof![Just(TokenPlace::Envelope), Just(TokenPlace::Cc), Just(TokenPlace::MessageId), Just(TokenPlace::Body)];
     let token = prop_oneof![5 => Just(None), 1 => (0..BEGUN as u8, place).prop_map(Some)];
     let said = (class, kind, prop::bool::weighted(0.15), thread_index, tracker, token);
-    (0..ids, refers, 0..6u8, prop::collection::vec(0..6u8, 0..3), said).prop_map(
-        |(id, refers, from, to, (class, kind, answers_forward, thread_index, tracker, token))| Mail {
+    let tag = prop_oneof![4 => Just(None), 1 => (0..BEGUN as u8).prop_map(Some)];
+    let auth = prop_oneof![2 => Just(SenderAuth::Pass), 2 => Just(SenderAuth::Unknown), 1 => Just(SenderAuth::Fail)];
+    let quotes = prop_oneof![1 => Just(None), 1 => (0..BEGUN as u8).prop_map(Some)];
+    let shown = (tag, auth, quotes, prop::bool::weighted(0.1));
+    (0..ids, refers, 0..6u8, prop::collection::vec(0..6u8, 0..3), said, shown).prop_map(
+        |(id, refers, from, to, (class, kind, answers_forward, thread_index, tracker, token), shown)| Mail {
             id,
             refers,
             from,
@@ -55,6 +81,10 @@ fn mail(ids: u8) -> impl Strategy<Value = Mail> {
             thread_index,
             tracker,
             token,
+            tag: shown.0,
+            auth: shown.1,
+            quotes: shown.2,
+            own_text: shown.3,
         },
     )
 }
@@ -74,7 +104,16 @@ pub(crate) fn keys(mail: &Mail, received: usize, organisation: OrganisationId, b
     }
     let token =
         mail.token.map(|(n, place)| TokenEvidence { conversation: begun[usize::from(n)], addressee_is_sender: n == 0, place });
+    let tag = mail.tag.map(|n| format!("Ticket#{n}"));
+    let sender = person(&mail.from).address;
+    let known = mail.auth == SenderAuth::Pass;
     ThreadKeys {
+        subject_tags: tag.iter().map(|tag| subject_tag_id(tag)).collect(),
+        given_tags: tag.iter().filter(|_| known).map(|tag| given_tag_id(tag, &sender)).collect(),
+        auth: mail.auth,
+        quotes: mail.quotes.is_some(),
+        quoted_prints: mail.quotes.iter().map(|n| format!("{n}@quoted-text.invalid")).collect(),
+        text_print: mail.own_text.then(|| "0@text.invalid".to_owned()),
         references,
         tokens: token.into_iter().collect(),
         base_subject: "subject".to_owned(),
@@ -82,7 +121,7 @@ pub(crate) fn keys(mail: &Mail, received: usize, organisation: OrganisationId, b
         answers_forward: mail.answers_forward,
         thread_index: mail.thread_index.map(|n| format!("{n}@thread-index.invalid")),
         tracker: mail.tracker.map(|n| format!("{n}@tracker.invalid")),
-        sender: person(&mail.from).address,
+        sender,
         people: std::iter::once(&mail.from).chain(&mail.to).map(person).collect(),
         class: mail.class,
         bounced_id,
@@ -103,6 +142,9 @@ pub(crate) const CONVERSATIONS: [ConversationId; BEGUN] = [
 pub(crate) fn known(touched: bool) -> ThreadIndex {
     let mut index = ThreadIndex::default();
     for (n, id) in CONVERSATIONS.into_iter().enumerate() {
+        for mark in marks(n) {
+            index.ids.insert((ORGANISATION, mark), KnownId { conversation: id, standing: IdStanding::Outbound });
+        }
         let facts = ConversationFacts {
             created_at_us: -1,
             touched_by_person: touched && n < 2,
@@ -115,21 +157,24 @@ pub(crate) fn known(touched: bool) -> ThreadIndex {
     index
 }
 
-/// The ids a mail ties, and the conversation its token names.
-fn ties(keys: &ThreadKeys) -> Vec<String> {
-    let token = keys.tokens.first().filter(|_| !keys.is_forward()).map(|t| {
-        let alias = t.conversation == CONVERSATIONS[BEGUN - 1];
-        (if alias { CONVERSATIONS[0] } else { t.conversation }).to_string()
-    });
-    keys.ties().map(str::to_owned).chain(token).collect()
+/// The ids a mail ties, and the conversations that its token and its tag name.
+fn ties(mail: &Mail, keys: &ThreadKeys) -> Vec<String> {
+    let stays = |n: usize| CONVERSATIONS[n % (BEGUN - 1)].to_string();
+    let alone = keys.is_forward() || keys.is_new_from_old();
+    let token = mail.token.filter(|_| !alone).map(|(n, _)| usize::from(n));
+    let in_address = mail.token.is_some_and(|(_, place)| matches!(place, TokenPlace::Envelope | TokenPlace::Cc));
+    let given_to_sender = |n: &usize| given(*n).contains(&keys.sender) && mail.auth == SenderAuth::Pass;
+    let tag = mail.tag.map(usize::from).filter(given_to_sender).filter(|_| !alone && !in_address);
+    keys.ties().map(str::to_owned).chain(token.into_iter().chain(tag).map(stays)).collect()
 }
 
 /// What it should be: the connected components, by the plainest means.
-pub(crate) fn components(mails: &[Mail]) -> BTreeSet<BTreeSet<usize>> {
-    let all: Vec<ThreadKeys> = mails.iter().map(|m| keys(m, 0, ORGANISATION, &CONVERSATIONS)).collect();
+pub(crate) fn components(mails: &[Mail], policy: Policy) -> BTreeSet<BTreeSet<usize>> {
+    let of = |m: &Mail| ThreadKeys { policy, ..keys(m, 0, ORGANISATION, &CONVERSATIONS) };
+    let all: Vec<ThreadKeys> = mails.iter().map(of).collect();
     let mut groups = Groups::default();
     for (n, k) in all.iter().enumerate() {
-        for id in ties(k) {
+        for id in ties(&mails[n], k) {
             groups.join(&format!("mail {n}"), &id);
         }
     }
@@ -184,7 +229,18 @@ pub(crate) fn graph(most: usize) -> impl Strategy<Value = (Vec<Mail>, Vec<usize>
     })
 }
 
-/// Caps so low that conversations end all the time.
+/// Caps so low that conversations end all the time: three messages, and what is closed was so long ago.
 pub(crate) fn short_lived() -> Policy {
-    Policy { conversation_messages_max: 3, ..Policy::default() }
+    Policy { conversation_messages_max: 3, closed_us_max: i64::MIN, ..Policy::default() }
+}
+
+/// New mails that were made from old ones stand alone as well.
+pub(crate) fn alone() -> Policy {
+    Policy { rules: RuleSet::USUAL.with(Rule::NewFromOld, true), ..Policy::default() }
+}
+
+/// Staff closed the first conversation.
+pub(crate) fn close(index: &mut ThreadIndex) {
+    let first = index.conversations.entry(CONVERSATIONS[0]).or_default();
+    (first.open, first.closed_at_us, first.touched_by_person) = (false, Some(-1), true);
 }

@@ -1,10 +1,12 @@
 //! The same mails make the same conversations, whatever the order they come in.
 
-use crate::graphs::{CONVERSATIONS, Groups, Mail, ORGANISATION, components, graph, keys as keys_of, known, short_lived};
+use crate::graphs::{
+    CONVERSATIONS, Groups, Mail, ORGANISATION, alone, close, components, graph, keys as keys_of, known, short_lived,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::{BTreeMap, BTreeSet};
-use tidegate::mail::{Class, ConversationFacts, ConversationId, Policy, SubjectKind, ThreadIndex, ThreadKeys, Where};
+use tidegate::mail::{Class, ConversationFacts, ConversationId, Policy, SenderAuth, SubjectKind, ThreadIndex, ThreadKeys, Where};
 use tidegate::threading::{Partition, decide};
 use uuid::Uuid;
 
@@ -13,8 +15,8 @@ fn keys(mail: &Mail, received: usize) -> ThreadKeys {
 }
 
 /// Files the mails in an order under a policy; tells which belong together, also where conversations are only linked.
-fn linked(mails: &[Mail], order: &[usize], touched: bool, policy: Policy) -> BTreeSet<BTreeSet<usize>> {
-    let mut partition = Partition::from_index(known(touched));
+fn linked(mails: &[Mail], order: &[usize], before: ThreadIndex, policy: Policy) -> BTreeSet<BTreeSet<usize>> {
+    let mut partition = Partition::from_index(before);
     let mut groups = Groups::default();
     for (at, n) in order.iter().enumerate() {
         let decision = partition.add(&ThreadKeys { policy, ..keys(&mails[*n], at) });
@@ -24,10 +26,10 @@ fn linked(mails: &[Mail], order: &[usize], touched: bool, policy: Policy) -> BTr
 }
 
 /// Files the mails in an order, and tells the conversations in the numbers of `mails`.
-fn filed(mails: &[Mail], order: &[usize]) -> BTreeSet<BTreeSet<usize>> {
+fn filed(mails: &[Mail], order: &[usize], policy: Policy) -> BTreeSet<BTreeSet<usize>> {
     let mut partition = Partition::from_index(known(false));
     for (at, n) in order.iter().enumerate() {
-        partition.add(&keys(&mails[*n], at));
+        partition.add(&ThreadKeys { policy, ..keys(&mails[*n], at) });
     }
     partition.groups().into_iter().map(|g| g.into_iter().map(|at| order[at]).collect()).collect()
 }
@@ -43,11 +45,11 @@ impl Rows {
         let mut index = ThreadIndex::default();
         let asked: Vec<ConversationId> = batch
             .iter()
-            .flat_map(|k| k.ids().filter_map(|i| self.everything.ids.get(&(k.organisation, i.to_owned()))))
+            .flat_map(|k| k.lookups().filter_map(|i| self.everything.ids.get(&(k.organisation, i.to_owned()))))
             .map(|known| known.conversation)
             .chain(batch.iter().flat_map(|k| k.tokens.iter().map(|t| t.conversation)))
             .collect();
-        for id in batch.iter().flat_map(|k| k.ids().map(|i| (k.organisation, i.to_owned()))) {
+        for id in batch.iter().flat_map(|k| k.lookups().map(|i| (k.organisation, i.to_owned()))) {
             index.ids.extend(self.everything.ids.get(&id).map(|known| (id, *known)));
         }
         for conversation in asked {
@@ -79,14 +81,16 @@ proptest! {
 
     #[test]
     fn any_order_gives_the_connected_components((mails, order) in graph(24)) {
-        let expected = components(&mails);
-        prop_assert_eq!(&filed(&mails, &(0..mails.len()).collect::<Vec<_>>()), &expected);
-        prop_assert_eq!(&filed(&mails, &order), &expected);
+        for policy in [Policy::default(), alone()] {
+            let expected = components(&mails, policy);
+            prop_assert_eq!(&filed(&mails, &(0..mails.len()).collect::<Vec<_>>(), policy), &expected);
+            prop_assert_eq!(&filed(&mails, &order, policy), &expected);
+        }
     }
 
     #[test]
     fn what_staff_have_worked_on_is_linked_and_stays_apart((mails, order) in graph(24)) {
-        prop_assert_eq!(linked(&mails, &order, true, Policy::default()), components(&mails));
+        prop_assert_eq!(linked(&mails, &order, known(true), Policy::default()), components(&mails, Policy::default()));
         let mut partition = Partition::from_index(known(true));
         for (at, n) in order.iter().enumerate() {
             let decision = partition.add(&keys(&mails[*n], at));
@@ -96,14 +100,18 @@ proptest! {
 
     #[test]
     fn conversations_that_end_are_one_chain_with_those_they_go_on_in((mails, order) in graph(24)) {
-        prop_assert_eq!(linked(&mails, &order, false, short_lived()), components(&mails));
-        prop_assert_eq!(linked(&mails, &order, true, short_lived()), components(&mails));
+        let expected = components(&mails, short_lived());
+        prop_assert_eq!(&linked(&mails, &order, known(false), short_lived()), &expected);
+        prop_assert_eq!(&linked(&mails, &order, known(true), short_lived()), &expected);
+        let mut closed = known(false);
+        close(&mut closed);
+        prop_assert_eq!(&linked(&mails, &order, closed, short_lived()), &expected);
     }
 
     #[test]
     fn the_same_mail_twice_changes_nothing((mails, order) in graph(24), again in prop::collection::vec(any::<Index>(), 0..6)) {
         let twice: Vec<usize> = order.iter().copied().chain(again.iter().map(|i| i.index(mails.len()))).collect();
-        prop_assert_eq!(filed(&mails, &twice), components(&mails));
+        prop_assert_eq!(filed(&mails, &twice, Policy::default()), components(&mails, Policy::default()));
     }
 
     #[test]
@@ -120,7 +128,7 @@ proptest! {
         for (at, conversation) in rows.placed.iter().enumerate() {
             groups.entry(rows.everything.resolve(*conversation)).or_default().insert(order[at]);
         }
-        prop_assert_eq!(groups.into_values().collect::<BTreeSet<_>>(), components(&mails));
+        prop_assert_eq!(groups.into_values().collect::<BTreeSet<_>>(), components(&mails, Policy::default()));
     }
 
     #[test]
@@ -155,6 +163,10 @@ fn a_chain_of_two_thousand_mails_read_backwards_is_one_conversation() {
             thread_index: None,
             tracker: None,
             token: None,
+            tag: None,
+            auth: SenderAuth::Unknown,
+            quotes: None,
+            own_text: false,
         };
         let mut k = keys(&mail, n);
         k.message_id = format!("{n}@x.test");

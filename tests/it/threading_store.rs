@@ -2,15 +2,15 @@
 //! many workers attach at the same time.
 
 use crate::database::{Database, on_both_databases};
-use crate::graphs::{BEGUN, Groups, Mail, components, graph, keys, short_lived};
+use crate::graphs::{BEGUN, Groups, Mail, alone, components, graph, keys, marks, short_lived};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tidegate::mail::{
-    Classification, ConversationId, JournalId, Locator, MessageId, NormalizedMail, OrganisationId, Outcome, Policy, Position,
-    Prepared, ThreadKeys, Versions,
+    Classification, ConversationId, Decision, JournalId, Locator, MessageId, NormalizedMail, OrganisationId, Outcome, Policy,
+    Position, Prepared, ThreadIndex, ThreadKeys, Versions,
 };
 use tidegate::store::{Outbound, Store};
 use uuid::Uuid;
@@ -25,12 +25,14 @@ struct Case {
     order: Vec<usize>,
     cuts: Vec<usize>,
     touched: bool,
-    short: bool,
+    closed: bool,
+    policy: Policy,
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    (graph(20), prop::collection::vec(1..5usize, 20), any::<bool>(), any::<bool>())
-        .prop_map(|((mails, order), cuts, touched, short)| Case { mails, order, cuts, touched, short })
+    let policy = prop_oneof![Just(Policy::default()), Just(alone()), Just(short_lived())];
+    (graph(20), prop::collection::vec(1..5usize, 20), any::<bool>(), any::<bool>(), policy)
+        .prop_map(|((mails, order), cuts, touched, closed, policy)| Case { mails, order, cuts, touched, closed, policy })
 }
 
 fn prepared(keys: ThreadKeys, journal: u128, offset: u32) -> Prepared {
@@ -51,35 +53,43 @@ fn prepared(keys: ThreadKeys, journal: u128, offset: u32) -> Prepared {
 }
 
 /// An organisation whose product has begun the conversations that tokens name; the last has become a part of the first.
-async fn begin(store: &Store, name: &str, touched: bool) -> (OrganisationId, [ConversationId; BEGUN]) {
+async fn begin(store: &Store, name: &str, case: &Case) -> (OrganisationId, [ConversationId; BEGUN]) {
     let organisation = store.add_organisation(name, None).await.unwrap();
-    let sent = |ids: &[&str], conversation| Outbound {
+    let sent = |ids: &[&str], conversation, marks: Vec<String>| Outbound {
         organisation,
         conversation,
         message_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
-        marks: vec![],
+        marks,
         subject: "begun".to_owned(),
         addressees: vec![],
         sent_at_us: -1,
     };
     let mut begun = [ConversationId(Uuid::nil()); BEGUN];
     for (n, id) in begun.iter_mut().enumerate() {
-        *id = store.register_outbound(&sent(&[&format!("begun{n}@desk.test")], None)).await.unwrap().conversation;
+        *id = store.register_outbound(&sent(&[&format!("begun{n}@desk.test")], None, marks(n))).await.unwrap().conversation;
     }
     let last = format!("begun{}@desk.test", BEGUN - 1);
-    let merged = store.register_outbound(&sent(&["again@desk.test", &last], Some(begun[0]))).await.unwrap().merged;
+    let merged = store.register_outbound(&sent(&["again@desk.test", &last], Some(begun[0]), vec![])).await.unwrap().merged;
     assert_eq!(merged, [begun[BEGUN - 1]]);
-    if touched {
+    if case.touched {
         store.touch_conversation(begun[0], "cli").await.unwrap();
         store.touch_conversation(begun[1], "cli").await.unwrap();
+    }
+    if case.closed {
+        store.set_conversation_open(begun[0], false, "cli").await.unwrap();
     }
     (organisation, begun)
 }
 
+/// What would be held for staff is filed as if they had released it.
+fn filed(keys: &ThreadKeys, index: &ThreadIndex, fresh: ConversationId) -> Decision {
+    Decision { hold: None, ..tidegate::threading::decide(keys, index, fresh) }
+}
+
 /// Attaches the mails with several workers; gives each message, in the numbers of the mails.
 async fn attach_all(db: &Database, stores: &[Store], case: &Case, n: usize) -> Vec<(usize, MessageId)> {
-    let (organisation, begun) = begin(&db.store, &format!("case {n}"), case.touched).await;
-    let policy = if case.short { short_lived() } else { Policy::default() };
+    let (organisation, begun) = begin(&db.store, &format!("case {n}"), case).await;
+    let policy = case.policy;
     let mut batches: Vec<Vec<(usize, Prepared)>> = Vec::new();
     let mut rest = case.order.as_slice();
     for cut in &case.cuts {
@@ -98,7 +108,7 @@ async fn attach_all(db: &Database, stores: &[Store], case: &Case, n: usize) -> V
             for batch in share {
                 let mails: Vec<Prepared> = batch.iter().map(|(_, p)| p.clone()).collect();
                 let outcomes = loop {
-                    match store.attach(&mails, &tidegate::threading::decide).await {
+                    match store.attach(&mails, &filed).await {
                         Ok(outcomes) => break outcomes,
                         Err(error) => assert!(error.is_transient(), "{error}"),
                     }
@@ -148,8 +158,8 @@ async fn hold(db: &Database, cases: usize) {
     for n in 0..cases {
         let case = case().new_tree(&mut runner).unwrap().current();
         let messages = attach_all(db, &stores, &case, n).await;
-        assert_eq!(groups(&db.store, &messages).await, components(&case.mails), "{case:#?}");
-        if !case.touched && !case.short {
+        assert_eq!(groups(&db.store, &messages).await, components(&case.mails, case.policy), "{case:#?}");
+        if !case.touched && !case.closed && case.policy != short_lived() {
             // Then nothing is only linked: it is one conversation.
             for (_, message) in &messages {
                 let conversation = db.store.message(*message).await.unwrap().conversation;

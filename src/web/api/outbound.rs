@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::mail::{ConversationId, OrganisationId, Person};
 use crate::store::{Outbound, now_us};
 use crate::threading::{
-    LOOP_FIELD, TokenClaim, TokenKeys, TokenUse, beginning_print, message_id_key, subject_tag_id, text_print,
+    LOOP_FIELD, TokenClaim, TokenKeys, TokenUse, beginning_print, given_tag_id, message_id_key, subject_tag_id, text_print,
 };
 use crate::web::SharedApp;
 use crate::web::problem::Problem;
@@ -78,7 +78,7 @@ pub(super) async fn register(State(app): State<SharedApp>, AskedJson(sending): A
         conversation: known,
         message_ids,
         subject: sending.subject,
-        marks: marks(sending.subject_tag.as_deref(), sending.text.as_deref(), &app.limits)?,
+        marks: marks(sending.subject_tag.as_deref(), &recipients, sending.text.as_deref(), &app.limits)?,
         addressees: recipients.iter().map(|a| Person { name: String::new(), address: a.clone() }).collect(),
         sent_at_us: now_us(),
     };
@@ -109,7 +109,7 @@ fn headers(tokens: &TokenKeys, claim: &TokenClaim<'_>) -> Value {
 }
 
 /// What is looked up beside the Message-ID.
-fn marks(tag: Option<&str>, text: Option<&str>, limits: &Limits) -> Result<Vec<String>, Problem> {
+fn marks(tag: Option<&str>, recipients: &[String], text: Option<&str>, limits: &Limits) -> Result<Vec<String>, Problem> {
     let tag = tag.map(str::trim).filter(|t| !t.is_empty());
     if let Some(tag) = tag
         && (!(3..=SUBJECT_TAG_BYTES_MAX).contains(&tag.len()) || !tag.chars().any(|c| c.is_ascii_digit()))
@@ -124,7 +124,8 @@ fn marks(tag: Option<&str>, text: Option<&str>, limits: &Limits) -> Result<Vec<S
         let mail = crate::normalize::normalize(&mail, limits);
         text_print(&mail).into_iter().chain(beginning_print(&mail.reply()))
     });
-    Ok(tag.map(subject_tag_id).into_iter().chain(prints).collect())
+    let tags = tag.into_iter().flat_map(|tag| recipients.iter().map(move |a| given_tag_id(tag, a)).chain([subject_tag_id(tag)]));
+    Ok(tags.chain(prints).collect())
 }
 
 fn claim(organisation: OrganisationId, conversation: ConversationId, addressee: &str) -> TokenClaim<'_> {
