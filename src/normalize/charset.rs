@@ -18,6 +18,7 @@ use super::repair;
 use super::span::Span;
 use encoding_rs::{Encoding, ISO_8859_8, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1258};
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 pub(super) use label::is_hint;
 
@@ -183,7 +184,9 @@ fn decode_wide(bytes: &[u8], claimed: Label) -> Option<Text<'_>> {
         (Some(b), None, _) if wide => (true, b),
         (_, Some(l), _) => (false, l),
         // A label of UTF-16 on bytes without NULs is often wrong, but CJK text has none either.
-        (None, None, Label::Known(e)) if wide && std::str::from_utf8(bytes).is_err() => (true, e),
+        (None, None, Label::Known(e)) if wide && (std::str::from_utf8(bytes).is_err() || bytes.iter().any(is_in_no_text)) => {
+            (true, turned(e, sample))
+        }
         _ => return None,
     };
     let body = match bytes {
@@ -192,6 +195,22 @@ fn decode_wide(bytes: &[u8], claimed: Label) -> Option<Text<'_>> {
     };
     let (text, _) = claimed_or_seen.decode_without_bom_handling(body);
     Some(if wide { Text::plain(text) } else { mislabelled(text, "another charset", claimed_or_seen.name(), 0.9) })
+}
+
+/// Control characters that no text of single bytes has: half of a letter of UTF-16.
+fn is_in_no_text(byte: &u8) -> bool {
+    matches!(byte, 0..=8 | 0x0e..=0x1a | 0x1c..=0x1f)
+}
+
+/// UTF-16 in the order its bytes show where no byte order mark does: the higher bytes are few, since letters of one script
+/// have the same.
+fn turned(claimed: &'static Encoding, sample: &[u8]) -> &'static Encoding {
+    let kinds = |odd: usize| sample.iter().skip(odd).step_by(2).collect::<HashSet<_>>().len();
+    match (kinds(0), kinds(1)) {
+        (even, odd) if even * 2 < odd => UTF_16BE,
+        (even, odd) if odd * 2 < even => UTF_16LE,
+        _ => claimed,
+    }
 }
 
 fn decode_seven_bit(bytes: &[u8], claimed: Label) -> Text<'_> {

@@ -11,7 +11,7 @@ use super::charset::{Charset, Text};
 use super::charset_label::{self as label, Label};
 use super::charset_legacy as legacy;
 use super::charset_mend as mend;
-use super::charset_score::{lists_letters, sample, score, weight};
+use super::charset_score::{lists_letters, sample, score, weight, writes_another_alphabet};
 use super::span::Span;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
@@ -145,7 +145,8 @@ fn confused_with(claim: &'static Encoding) -> &'static [&'static Encoding] {
 /// Whether the bytes prove a claim wrong: another charset makes so much more of them.
 pub(super) fn challenge(bytes: &[u8], claim: &'static Encoding) -> Option<Choice> {
     let claimed = score(bytes, Charset::Known(claim))?;
-    if claimed >= SCORE_FINE || lists_letters(bytes, Charset::Known(claim)) {
+    let is_meant = || lists_letters(bytes, Charset::Known(claim)) || writes_another_alphabet(bytes, claim);
+    if claimed >= SCORE_FINE || is_meant() {
         return None;
     }
     let guess = guess(bytes);

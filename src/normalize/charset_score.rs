@@ -127,6 +127,51 @@ pub(super) fn lists_letters(bytes: &[u8], charset: Charset) -> bool {
     german || listed && LATIN.iter().any(|language| lower.iter().all(|c| language.contains(*c) || "äöü".contains(*c)))
 }
 
+/// Letters of a second alphabet that are no accident.
+const OTHER_LETTERS_MIN: usize = 4;
+
+/// Whether an East Asian charset makes words of another alphabet than its own of the bytes, and nothing but that: kana in
+/// gb18030, Cyrillic in big5, French in euc-jp. Their rows are rare, so that the score takes them for a mistake; but bytes of
+/// another charset hardly ever fall on letters of one alphabet only, and on none that nobody writes.
+pub(super) fn writes_another_alphabet(bytes: &[u8], encoding: &'static Encoding) -> bool {
+    let Some(sample) = sample(bytes).filter(|_| !encoding.is_single_byte()) else { return false };
+    let text = Charset::Known(encoding).decode(sample);
+    // A letter may be cut by the sample.
+    let text = if sample.len() == SAMPLE_BYTES { text.trim_end_matches('\u{fffd}') } else { &text };
+    if text.chars().any(|c| matches!(c, '\u{80}'..='\u{9f}' | '\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\u{ff61}'..='\u{ff9f}')) {
+        return false;
+    }
+    // Four bytes a letter are of gb18030 alone: no other charset has them in this order.
+    let is_four = |w: &[u8]| matches!(w, [0x81..=0xfe, b'0'..=b'9', 0x81..=0xfe, b'0'..=b'9']);
+    if encoding == GB18030 && sample.windows(4).any(is_four) {
+        return true;
+    }
+    let is_kana = |c: char| matches!(c, '\u{3041}'..='\u{30ff}');
+    let (mut kana, mut letters, mut joined, mut ideographs) = (0, 0, 0, 0);
+    let mut before = ' ';
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let after = rest.peek().copied().unwrap_or(' ');
+        let own = script(c);
+        let beside = |other: char| if is_kana(c) { is_kana(other) } else { script(other) == own };
+        match own {
+            Some(Script::Other) if !is_kana(c) => ideographs += 1,
+            Some(_) if !c.is_ascii() => {
+                letters += 1;
+                kana += usize::from(is_kana(c));
+                joined += usize::from(beside(before) || beside(after));
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    let in_words = joined * 10 >= letters * 8;
+    // `à` and `ó` are words.
+    let latin = joined * 2 >= letters && text.chars().all(|c| !matches!(script(c), Some(s) if s != Script::Latin));
+    let japanese = kana == letters && kana >= OTHER_LETTERS_MIN && kana * 2 >= ideographs;
+    letters > 0 && (latin || in_words && (japanese || (ideographs == 0 && kana == 0 && letters >= OTHER_LETTERS_MIN)))
+}
+
 fn by_letter(text: &str) -> Option<i32> {
     let (mut points, mut count) = (0i32, 0i32);
     let mut latin: HashMap<char, i32> = HashMap::new();
@@ -329,6 +374,37 @@ mod tests {
         }
         for text in ["показали", "Доставка заказа", "дцья", "вода"] {
             assert!(!lists(WINDOWS_1251, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_alphabet_in_an_east_asian_charset_is_told_from_a_wrong_label() {
+        let written =
+            |label: &'static Encoding, of: &'static Encoding, text: &str| writes_another_alphabet(&of.encode(text).0, label);
+        for (encoding, text) in [
+            (GB18030, "Привет, как дела"),
+            (GB18030, "ミーティングのお知らせ"),
+            (GB18030, "緊急ミーティング"),
+            (GB18030, "Größe und Maß"),
+            (EUC_JP, "Ваш заказ отправлен"),
+            (EUC_KR, "お知らせの件について"),
+            (BIG5, "まみむめも"),
+            (SHIFT_JIS, "Ваш заказ"),
+            (GB18030, "Réponse à votre demande"),
+        ] {
+            assert!(written(encoding, encoding, text), "{} {text}", encoding.name());
+        }
+        for (label, of, text) in [
+            (GB18030, BIG5, "請問我的訂單什麼時候會到貨"),
+            (GB18030, BIG5, "今天"),
+            (BIG5, GB18030, "请问我的订单什么时候会到货"),
+            (EUC_KR, GB18030, "请问我的订单什么时候会到货"),
+            (GB18030, WINDOWS_1251, "Привет, как дела"),
+            (GB18030, WINDOWS_1252, "Größe und Maß"),
+            (SHIFT_JIS, WINDOWS_1252, "Réponse à votre demande"),
+            (GB18030, EUC_KR, "주문하신 상품이 발송되었습니다"),
+        ] {
+            assert!(!written(label, of, text), "{} {} {text}", label.name(), of.name());
         }
     }
 
