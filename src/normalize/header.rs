@@ -219,7 +219,7 @@ pub(super) fn read<'a>(
             break;
         }
         if line.trim_ascii().is_empty() {
-            if !line.is_empty() && open.is_some() && continues(raw, next, ends) {
+            if !line.is_empty() && open.is_some() && continues(raw, next, ends, &list) {
                 continue; // a folded line of blanks only
             }
             let before = list.iter().map(|f| f.name).chain(open.map(|o| o.0));
@@ -255,6 +255,13 @@ pub(super) fn read<'a>(
             close(&mut list, open.take(), raw, value_end, fields_max, place, repairs);
             open = Some((name, line_start + value));
             value_end = line_start + line.len();
+            continue;
+        }
+        // An mbox line that was quoted, and a value that has lost its name, go on with nothing.
+        let is_mbox_line = top && line.starts_with(b">From ") && memchr(b'@', line).is_some() && memchr(b':', line).is_some();
+        let has_lost_its_name = first == b':' && field_follows(raw, next, ends, &list, open, &mut field_ahead);
+        if is_mbox_line || has_lost_its_name {
+            repairs.note(repair::HEADER_JUNK_LINE, place, "a line that is no field was skipped", 0.8);
             continue;
         }
         // No field, no continuation: junk between fields, or the body began without a blank line.
@@ -319,19 +326,58 @@ fn header_goes_on<'a>(raw: &'a [u8], mut at: usize, ends: LineEnds, before: impl
     false
 }
 
-/// Whether the line at `at` goes on with the header, behind more lines of blanks only: a field or a continuation.
-fn continues(raw: &[u8], mut at: usize, ends: LineEnds) -> bool {
+/// Whether the line at `at` goes on with the header, behind more lines of blanks only: a continuation, or fields, one of
+/// which is no word of a letter (`Note: …`) nor stands in the header already.
+fn continues(raw: &[u8], mut at: usize, ends: LineEnds, before: &[Field<'_>]) -> bool {
     for _ in 0..BLANKS_ONLY_LINES {
         let (line, next) = ends.line(raw, at);
         if line.is_empty() {
             return false;
         }
-        if !line.trim_ascii().is_empty() {
-            return matches!(line.first(), Some(b' ' | b'\t')) || split_name(line).is_some();
+        if line.trim_ascii().is_empty() {
+            at = next;
+            continue;
         }
-        at = next;
+        if matches!(line.first(), Some(b' ' | b'\t')) {
+            return true;
+        }
+        let is_telling = |name: &str| {
+            let new = !before.iter().any(|f| f.name.eq_ignore_ascii_case(name));
+            let traced = name.get(..2).is_some_and(|p| p.eq_ignore_ascii_case("x-")) || name.eq_ignore_ascii_case("received");
+            traced || new && is_known(name.as_bytes())
+        };
+        return fields_up_to_a_blank_line(raw, at, ends).is_some() && names_ahead(raw, at, ends).any(is_telling);
     }
     false
+}
+
+/// How many of the fields at `at`, up to the next blank line, are known ones; `None` where a line is no field.
+fn fields_up_to_a_blank_line(raw: &[u8], at: usize, ends: LineEnds) -> Option<usize> {
+    let (mut at, mut known) = (at, 0);
+    for n in 0..LOOK_AHEAD_LINES {
+        let (line, next) = ends.line(raw, at);
+        if line.trim_ascii().is_empty() {
+            return Some(known);
+        }
+        at = next;
+        if n > 0 && matches!(line.first(), Some(b' ' | b'\t')) {
+            continue;
+        }
+        known += usize::from(is_known(split_name(line)?.0.as_bytes()));
+    }
+    Some(known)
+}
+
+/// The names of the fields at `at`, as far as one looks ahead.
+fn names_ahead(raw: &[u8], mut at: usize, ends: LineEnds) -> impl Iterator<Item = &str> {
+    (0..LOOK_AHEAD_LINES)
+        .map_while(move |_| {
+            let (line, next) = ends.line(raw, at);
+            at = next;
+            (!line.trim_ascii().is_empty()).then_some(line)
+        })
+        .filter(|line| !matches!(line.first(), Some(b' ' | b'\t')))
+        .filter_map(|line| split_name(line).map(|s| s.0))
 }
 
 /// Whether a field has its own line in this header, before the line at `at` or behind it: an indented line that looks
@@ -411,7 +457,8 @@ fn skip_before_first_field(raw: &[u8], ends: LineEnds, repairs: &mut Repairs) ->
     // A mail that is a body only may begin with blank lines too: they are skipped before a field alone.
     if first > at {
         let (line, _) = ends.line(raw, first);
-        if split_name(line.trim_ascii_start()).is_some_and(|(name, _)| is_known(name.as_bytes())) || line.starts_with(b"From ") {
+        let known = split_name(line.trim_ascii_start()).is_some_and(|(name, _)| is_known(name.as_bytes()));
+        if known || line.starts_with(b"From ") || fields_up_to_a_blank_line(raw, first, ends).is_some_and(|known| known > 1) {
             repairs.note(repair::HEADER_LEADING_BLANK, "mail", "blank lines before the first field were skipped", 0.9);
             at = first + line.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         }
@@ -463,21 +510,26 @@ pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// Whether bytes end with the beginning of a letter in UTF-8.
+/// What is looked at before a fold to know that the bytes are UTF-8.
+const BEFORE_A_FOLD_BYTES: usize = 64;
+
+/// Whether bytes end with the beginning of a letter in UTF-8, and are UTF-8 so far: in the charsets of East Asia every
+/// second byte looks like a beginning.
 fn ends_within_a_letter(bytes: &[u8]) -> bool {
-    let behind = bytes.iter().rev().take(3).take_while(|b| matches!(b, 0x80..=0xbf)).count();
-    let wants = match bytes.iter().rev().nth(behind) {
-        Some(0xc2..=0xdf) => 1,
-        Some(0xe0..=0xef) => 2,
-        Some(0xf0..=0xf4) => 3,
-        _ => 0,
-    };
-    behind < wants
+    let tail = bytes.after(bytes.len().saturating_sub(BEFORE_A_FOLD_BYTES));
+    let whole = tail.after(tail.iter().take(3).take_while(|b| matches!(b, 0x80..=0xbf)).count());
+    std::str::from_utf8(whole).is_err_and(|e| e.error_len().is_none())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The names of the fields, and the body.
+    fn names_of(raw: &str) -> (Vec<String>, String) {
+        let read = super::read(raw.as_bytes(), 0, LineEnds::Lf, 100, "header", &|_| false, &mut Repairs::default());
+        (read.list.iter().map(|f| f.name.to_owned()).collect(), raw.get(read.end..).unwrap_or_default().to_owned())
+    }
 
     fn fields(raw: &[u8]) -> (Vec<(String, String)>, String, Vec<&'static str>) {
         let mut repairs = Repairs::default();
@@ -567,10 +619,48 @@ mod tests {
     }
 
     #[test]
+    fn blank_lines_before_a_header_of_other_fields_are_skipped() {
+        let (names, _) = names_of("\n\nX-Mozilla-Status: 0001\nX-Weird: a\n b\nFrom: a@b.example\nSubject: s\n\nbody");
+        assert_eq!(names, ["X-Mozilla-Status", "X-Weird", "From", "Subject"]);
+        let (names, body) = names_of("\nNote: this is no header.\nSubject: nor is this\nbut prose\n\nmore");
+        assert_eq!((names.len(), body.contains("Note:")), (0, true));
+    }
+
+    #[test]
+    fn lines_that_go_on_with_nothing_are_skipped() {
+        for junk in [">From a@b.example Tue Mar  5 10:15:00 2030", ": orphan"] {
+            let header = format!("Subject: lamp\n{junk}\nFrom: Ann <a@b.example>\nDate: x\n\nbody");
+            let mut repairs = Repairs::default();
+            let read = read(header.as_bytes(), 0, LineEnds::Lf, 100, "header", &|_| false, &mut repairs);
+            assert_eq!(read.get("Subject").map(<[u8]>::trim_ascii), Some(&b"lamp"[..]), "{junk}");
+            assert_eq!(repairs.into_list().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_line_of_blanks_ends_a_header_where_no_field_follows() {
+        let header = "Subject: lamp\nFrom: a@b.example\n  \n";
+        for (behind, fields) in [
+            ("Caution: from outside.\nClick: nothing\n\nWords", 2),
+            ("Subject: what I mean\n\nWords", 2),
+            ("BEGIN:VCALENDAR\nVERSION:2.0\n", 2),
+            ("X-Spam: no\n\nWords", 3),
+            ("To: c@d.example\nX-Odd: 1\n\nWords", 4),
+        ] {
+            assert_eq!(names_of(&format!("{header}{behind}")).0.len(), fields, "{behind}");
+        }
+    }
+
+    #[test]
     fn a_letter_cut_by_a_fold_is_one_letter() {
         assert_eq!(unfold(b"caf\xc3\n \xa9 bar\n baz").as_ref(), "caf\u{e9} bar baz".as_bytes());
         assert_eq!(unfold(b"caf\xe9\n \xa9").as_ref(), b"caf\xe9\xa9");
         assert_eq!(unfold(b"ab\n cd").as_ref(), b"ab cd");
+        // Korean in euc-kr: the words are two.
+        assert_eq!(
+            unfold(b"\xc1\xd6\xb9\xae\xc7\xcf\xbd\xc5\n \xbb\xf3\xc7\xb0").as_ref(),
+            b"\xc1\xd6\xb9\xae\xc7\xcf\xbd\xc5 \xbb\xf3\xc7\xb0"
+        );
     }
 
     #[test]
