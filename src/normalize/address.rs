@@ -170,7 +170,7 @@ fn parse(text: &str, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) ->
                 }
                 match &entry.angle {
                     // `a@b <a@b> <c@d>`: the first one that is an address counts.
-                    Some(first) if first.contains('@') && !inner.contains('@') => {}
+                    Some(first) if first.contains('@') && (!inner.contains('@') || clean(first) == clean(&inner)) => {}
                     Some(first) if first.contains('@') => {
                         let next = Entry { angle: Some(inner), ..Entry::default() };
                         finish(&mut people, std::mem::replace(&mut entry, next), &mut pending, hint, place, repairs);
@@ -193,7 +193,13 @@ fn parse(text: &str, hint: Option<&[u8]>, place: &str, repairs: &mut Repairs) ->
                 parens_left -= 1;
                 entry.words.push(c);
             }
-            ')' => parens_left -= 1,
+            ')' => {
+                parens_left -= 1;
+                // `吉田（東京) <a@b>`: opened by the sign of an East Asian keyboard.
+                if entry.words.contains('\u{ff08}') {
+                    entry.words.push(c);
+                }
+            }
             ',' | ';' | '\n' => finish(&mut people, std::mem::take(&mut entry), &mut pending, hint, place, repairs),
             ':' if may_have_groups
                 && !matches!(rest.peek(), Some(')' | '(' | '-'))
@@ -333,7 +339,8 @@ fn push_bare(people: &mut Vec<Person>, words: &str, entry: &Entry, hint: Option<
     }
     let plain = words.replace('\u{1}', "\"");
     if plain.starts_with('"') && plain.find("\"@").is_some_and(|i| !plain.get(i..).unwrap_or_default().contains(' ')) {
-        push(people, Person { name: name(&entry.comment, hint, place, repairs), address: plain });
+        let address = without_needless_quotes(&plain).into_owned();
+        push(people, Person { name: name(&entry.comment, hint, place, repairs), address });
         return;
     }
     // `a@b c@d`, `Name a@b`, `"Name" a@b`, and `a . b @ c . d` (obsolete blanks).
@@ -451,7 +458,14 @@ fn clean(raw: &str) -> String {
         Some(inner) if !inner.contains("\"@") => inner.trim_end_matches('"'),
         _ => address,
     };
-    address.trim().chars().filter(|c| !c.is_control() && !invisible(*c)).collect()
+    without_needless_quotes(address.trim()).chars().filter(|c| !c.is_control() && !invisible(*c)).collect()
+}
+
+/// `"ann.lee"@b` is `ann.lee@b` (RFC 5321 4.1.2): quotes around what needs none say nothing.
+fn without_needless_quotes(address: &str) -> Cow<'_, str> {
+    let Some((local, domain)) = address.strip_prefix('"').and_then(|a| a.split_once("\"@")) else { return address.into() };
+    let is_atom = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c));
+    if local.split('.').all(is_atom) { format!("{local}@{domain}").into() } else { address.into() }
 }
 
 /// Signs without width or that turn the direction: copied along from web pages.
@@ -561,6 +575,18 @@ mod tests {
 
     #[test]
     fn quoted_local_parts_stay() {
-        assert_eq!(read("\"john doe\"@b.example"), one("", "\"john doe\"@b.example"));
+        for needs in ["\"john doe\"@b.example", "\"a..b\"@c.example", "\"a.\"@c.example", "\"a@b\"@c.example"] {
+            assert_eq!(read(needs), one("", needs));
+            assert_eq!(read(&format!("Ann <{needs}>")), one("Ann", needs));
+        }
+        assert_eq!(read("\"john.doe+x\"@b.example"), one("", "john.doe+x@b.example"));
+        assert_eq!(read("Ann <\"john.doe\"@b.example>"), one("Ann", "john.doe@b.example"));
+    }
+
+    #[test]
+    fn an_address_said_twice_is_one() {
+        assert_eq!(read("Ann <a@b.example> <mailto:a@b.example>"), one("Ann", "a@b.example"));
+        assert_eq!(read("Ann <a@b.example> <c@d.example>").len(), 2);
+        assert_eq!(read("吉田（東京) <a@b.example>"), one("吉田（東京)", "a@b.example"));
     }
 }
