@@ -45,8 +45,11 @@ pub(super) fn read(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut
     let mut rest = value.after(end);
     // `text/plain charset=utf-8`: the semicolon is missing.
     if let Some(equals) = memchr(b'=', head) {
-        let name_start = head.before(equals).trim_ascii_end().iter().rposition(|b| b.is_ascii_whitespace());
-        if let Some(start) = name_start {
+        let before = head.before(equals).trim_ascii();
+        // `Content-Disposition: filename=a.pdf`: so is the value.
+        let is_parameter = !before.is_empty() && before.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'*'));
+        let at = head.before(equals).trim_ascii_end().iter().rposition(|b| b.is_ascii_whitespace());
+        if let Some(start) = if is_parameter { Some(0) } else { at } {
             rest = value.after(start);
             head = head.before(start);
         }
@@ -254,7 +257,15 @@ fn join(mut segments: Vec<Segment>, hint: Option<&[u8]>, place: &str, repairs: &
     }
     let mut label: Option<Vec<u8>> = None;
     let mut bytes = Vec::new();
-    for (i, segment) in segments.into_iter().enumerate() {
+    let mut cut = Vec::new(); // of a `%C3` that is cut between two segments
+    for (i, mut segment) in segments.into_iter().enumerate() {
+        if segment.extended && !cut.is_empty() {
+            segment.bytes.splice(0..0, cut.drain(..));
+        }
+        bytes.append(&mut cut);
+        if let (true, Some(from)) = (segment.extended, cut_escape(&segment.bytes)) {
+            cut = segment.bytes.split_off(from);
+        }
         let mut value: &[u8] = &segment.bytes;
         if i == 0
             && segment.extended
@@ -270,6 +281,7 @@ fn join(mut segments: Vec<Segment>, hint: Option<&[u8]>, place: &str, repairs: &
             bytes.extend_from_slice(value);
         }
     }
+    bytes.append(&mut cut);
     let label = label.filter(|l| !l.is_empty());
     let words = memmem::find(&bytes, b"=?").is_some();
     if words && label.is_none() {
@@ -291,6 +303,13 @@ fn join(mut segments: Vec<Segment>, hint: Option<&[u8]>, place: &str, repairs: &
         }
     }
     text
+}
+
+/// Where an escape begins that the end of a segment cuts.
+fn cut_escape(segment: &[u8]) -> Option<usize> {
+    let from = segment.len().saturating_sub(2);
+    let percent = from + memchr(b'%', segment.after(from))?;
+    segment.after(percent + 1).iter().all(u8::is_ascii_hexdigit).then_some(percent)
 }
 
 fn percent_decode(value: &[u8], out: &mut Vec<u8>) {
@@ -341,6 +360,21 @@ mod tests {
         assert_eq!(get("attachment; filename*1=b.txt; filename*0=a", "filename"), "ab.txt");
         assert_eq!(get("attachment; filename*0*=iso-8859-1''caf; filename*1*=%E9.txt", "filename"), "café.txt");
         assert_eq!(get("attachment; filename*=us-ascii''caf%E9.txt", "filename"), "café.txt");
+    }
+
+    #[test]
+    fn an_escape_cut_between_two_segments_is_one_letter() {
+        assert_eq!(get("attachment; filename*0*=utf-8''caf%C; filename*1*=3%A9.txt", "filename"), "café.txt");
+        assert_eq!(get("attachment; filename*0*=utf-8''caf%; filename*1*=C3%A9.txt", "filename"), "café.txt");
+        assert_eq!(get("attachment; filename*0*=utf-8''100%; filename*1=.txt", "filename"), "100%.txt");
+        assert_eq!(get("attachment; filename*=utf-8''100%", "filename"), "100%");
+    }
+
+    #[test]
+    fn the_value_may_be_missing() {
+        let p = parse("filename=\"a b.pdf\"; size=3");
+        assert_eq!((p.value.as_str(), p.get("filename"), p.get("size")), ("", Some("a b.pdf"), Some("3")));
+        assert_eq!(get("charset=utf-8", "charset"), "utf-8");
     }
 
     #[test]
