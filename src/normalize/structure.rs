@@ -201,6 +201,12 @@ impl<'a> Walk<'a, '_> {
         };
         let mut read = parameter::read(&header::unfold(value), None, place, self.repairs);
         if is_media_type(&read.value) {
+            // Html by another name, which every client shows; as a file it keeps its type.
+            let html = matches!(read.value.as_str(), "application/xhtml+xml" | "text/xhtml" | "text/x-html" | "text/htm");
+            if html && read.get("name").is_none() && fields.get("Content-Disposition").is_none() {
+                self.repairs.note(repair::TYPE_MALFORMED, place, format!("{} is html", read.value), 0.9);
+                read.value = "text/html".to_owned();
+            }
             return (read, true);
         }
         let meant = match read.value.as_str() {
@@ -433,7 +439,9 @@ impl<'a> Walk<'a, '_> {
 /// must match, so that a boundary that is the beginning of another one does no harm.
 fn matches(boundary: &[u8], line: &[u8]) -> Option<bool> {
     let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
-    match rest.trim_ascii_end() {
+    // The end of a file may stand on the last one: NULs that fill a block, the ^Z of DOS.
+    let end = rest.iter().rposition(|b| !matches!(b, 0 | 0x1a) && !b.is_ascii_whitespace()).map_or(0, |i| i + 1);
+    match rest.before(end) {
         b"" => Some(false),
         b"--" => Some(true),
         _ => None,
@@ -443,6 +451,11 @@ fn matches(boundary: &[u8], line: &[u8]) -> Option<bool> {
 /// A delimiter with other text behind a blank (RFC 2046 section 5.1.1 allows a reader to take it).
 fn matches_loosely(boundary: &[u8], line: &[u8]) -> Option<bool> {
     let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
+    // `--b----`, and `--b --` where the boundary ends with blanks.
+    let dashes = rest.trim_ascii();
+    if dashes.len() > 1 && dashes.iter().all(|b| *b == b'-') {
+        return Some(true);
+    }
     let (rest, closing) = rest.strip_prefix(b"--").map_or((rest, false), |r| (r, true));
     matches!(rest.first(), Some(b' ' | b'\t')).then_some(closing)
 }
@@ -489,6 +502,34 @@ mod tests {
 
     fn bodies(raw: &str) -> Vec<String> {
         leaves(raw).0.into_iter().map(|l| l.2).collect()
+    }
+
+    #[test]
+    fn a_closing_delimiter_may_have_too_many_dashes() {
+        for end in ["---", "----", " --\r\n"] {
+            let raw = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b{end}");
+            assert_eq!(bodies(&raw), ["one"], "{end:?}");
+        }
+        // The boundary of a part within may go on with dashes.
+        let raw = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=b-\n\n--b-\n\none\n--b-\n\ntwo\n--b---\n--b--\n";
+        assert_eq!(bodies(raw), ["one", "two"]);
+    }
+
+    #[test]
+    fn html_by_another_name_is_html_and_a_file_stays_one() {
+        let kind = |fields: &str| leaves(&format!("{fields}\n\n<p>words</p>")).0.remove(0).1;
+        assert_eq!(kind("Content-Type: application/xhtml+xml; charset=utf-8"), "text/html");
+        assert_eq!(kind("Content-Type: text/x-html"), "text/html");
+        let file = "Content-Type: application/xhtml+xml\nContent-Disposition: attachment; filename=a.xhtml";
+        assert_eq!(kind(file), "application/xhtml+xml");
+    }
+
+    #[test]
+    fn the_end_of_a_file_may_stand_on_the_last_delimiter() {
+        for end in ["\0\0\0", "\u{1a}", "\u{1a}\r\n", "\0\r\n", " \t\r\n"] {
+            let raw = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b--{end}");
+            assert_eq!(leaves(&raw), (vec![("1".to_owned(), "text/plain".to_owned(), "one".to_owned())], vec![]), "{end:?}");
+        }
     }
 
     #[test]
