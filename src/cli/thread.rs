@@ -20,7 +20,7 @@ use std::process::ExitCode;
 /// Options of `tidegate thread`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Args {
-    /// One JSON object a line: file, conversation, rule, confidence, may, evidence, customer, links
+    /// One JSON object a line: file, conversation, rule, confidence, may, evidence, customer, links, `duplicate_of`
     #[arg(long)]
     json: bool,
     /// Mails, mboxes, Maildirs and folders; `-` is standard input
@@ -38,6 +38,8 @@ struct Filed {
     subject: String,
     date: String,
     decision: Decision,
+    /// The first delivery of the same mail.
+    duplicate_of: Option<usize>,
 }
 
 /// Runs it.
@@ -47,12 +49,13 @@ struct Filed {
 pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let mut desk = Desk { limits: global.load()?.limits(), ..Desk::default() };
     let mut filed: Vec<Filed> = Vec::new();
+    let mut contents: HashMap<[u8; 32], usize> = HashMap::new();
     let mut failed = false;
     for mail in mails::walk(&args.paths) {
         match mail {
             Ok(mail) => {
                 let nth = filed.len();
-                filed.push(file(&mut desk, nth, mail));
+                filed.push(file(&mut desk, nth, mail, &mut contents));
             }
             Err(error) => {
                 eprintln!("tidegate: {error}");
@@ -71,13 +74,16 @@ pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Reads a mail and files it.
-fn file(desk: &mut Desk, nth: usize, mail: mails::MailFile) -> Filed {
+/// Reads a mail and files it. `contents` are those that came before, by what they say.
+fn file(desk: &mut Desk, nth: usize, mail: mails::MailFile, contents: &mut HashMap<[u8; 32], usize>) -> Filed {
     // The time only tells the older of two conversations: the one that was read first.
     let arrival = Arrival { at_us: i64::try_from(nth).unwrap_or(i64::MAX), ..Arrival::default() };
     let read = desk.read(&mail.raw, &arrival);
     let keys = desk.keys(&read, Desk::ORGANISATION);
     let decision = desk.file(&keys);
+    let said = std::iter::once(&read.mail.content_hash).chain(&read.mail.direct_hashes);
+    let duplicate_of = said.filter_map(|hash| contents.get(hash)).next().copied();
+    contents.entry(read.mail.content_hash).or_insert(nth);
     Filed {
         name: mail.name,
         parent: keys.references.last().cloned(),
@@ -86,6 +92,7 @@ fn file(desk: &mut Desk, nth: usize, mail: mails::MailFile) -> Filed {
         date: read.mail.date.unwrap_or_default(),
         message_id: keys.message_id,
         decision,
+        duplicate_of,
     }
 }
 
@@ -99,6 +106,7 @@ struct Line<'a> {
     evidence: &'a [crate::mail::Evidence],
     customer: Option<&'a crate::mail::Customer>,
     links: Vec<LinkedTo<'a>>,
+    duplicate_of: Option<&'a str>,
 }
 
 /// Another conversation that a mail links its own to.
@@ -135,6 +143,7 @@ fn write_json(out: &mut impl Write, desk: &Desk, filed: &[Filed], names: &HashMa
             evidence: &d.evidence,
             customer: d.customer.as_ref(),
             links: d.links.iter().filter_map(linked).collect(),
+            duplicate_of: mail.duplicate_of.and_then(|first| filed.get(first)).map(|first| first.name.as_str()),
         };
         serde_json::to_writer(&mut *out, &line)?;
         out.write_all(b"\n")?;

@@ -128,6 +128,10 @@ pub struct NormalizedMail {
     /// SHA-256 over what two deliveries of the same mail say alike, however relays encode it: date, from, subject,
     /// message-id, text and files, but no trace headers. For finding duplicates.
     pub content_hash: [u8; 32],
+    /// Where a list put itself into From (so that DMARC holds): what `content_hash` is of the copy that came from the author
+    /// himself, for each whom the list's fields name as that. A list's copy behind such a one is a repeat of it. Not the other
+    /// way round: the copy that says who wrote is never left out for one that does not.
+    pub direct_hashes: Vec<[u8; 32]>,
     /// Length of the raw mail in bytes.
     pub size: u64,
 }

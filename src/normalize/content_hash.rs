@@ -22,7 +22,7 @@ use super::header::{self, Fields};
 use super::list_copy::List;
 use super::span::Span;
 use super::transfer::Decoded;
-use crate::mail::NormalizedMail;
+use crate::mail::{NormalizedMail, Person};
 use ring::digest;
 use std::borrow::Cow;
 
@@ -61,6 +61,17 @@ impl WithLf {
 
 /// The digest of a mail that is read, and its fields. `with_lf` are in the order of its files.
 pub(super) fn of(fields: &Fields<'_>, mail: &NormalizedMail, with_lf: &[WithLf]) -> [u8; 32] {
+    digest(fields, mail, mail.from.as_ref(), with_lf)
+}
+
+/// What [`of`] gives for the copies that did not come by the list which put itself into From of this one; see
+/// `NormalizedMail::direct_hashes`.
+pub(super) fn of_direct_copies(fields: &Fields<'_>, mail: &NormalizedMail, with_lf: &[WithLf]) -> Vec<[u8; 32]> {
+    let authors = List::of(fields).map(|list| list.authors(fields, mail)).unwrap_or_default();
+    authors.iter().map(|author| digest(fields, mail, Some(author), with_lf)).collect()
+}
+
+fn digest(fields: &Fields<'_>, mail: &NormalizedMail, from: Option<&Person>, with_lf: &[WithLf]) -> [u8; 32] {
     let mut hash = Hash { context: digest::Context::new(&digest::SHA256), gathered: Vec::with_capacity(HASHED_AT_ONCE) };
     let field = |name: &str| header::unfold(fields.get(name).unwrap_or_default());
     hash.field(field("Date").trim_ascii());
@@ -68,7 +79,6 @@ pub(super) fn of(fields: &Fields<'_>, mail: &NormalizedMail, with_lf: &[WithLf])
     if mail.message_id.is_none() {
         hash.field(field("Content-Type").trim_ascii());
     }
-    let from = mail.from.as_ref();
     hash.field(from.map_or("", |from| &from.name).as_bytes());
     hash.field(from.map_or("", |from| &from.address).as_bytes());
     let list = List::of(fields);
@@ -189,6 +199,55 @@ mod tests {
             hash(&format!("List-Unsubscribe: <https://b.example/off>\n{said}Subject: Lunch\n\nAt noon.\n\n{footer}"))
         );
         assert_ne!(direct, hash(&format!("{list}{said}Subject: [Talk] Lunch\n\nAt one.\n\n{footer}")));
+    }
+
+    #[test]
+    fn the_copy_of_a_list_that_put_itself_into_from_knows_the_direct_one() {
+        let said = |from: &str, more: &str, end: &str| {
+            normalize(
+                format!(
+                    "Message-ID: <1@b.example>\nDate: Tue, 24 Nov 2026 10:00:00 +0100\nFrom: {from}\nTo: talk@lists.example\n{more}\
+                     Subject: Lunch\n\nAt noon.\n{end}"
+                )
+                .as_bytes(),
+                &Limits::default(),
+            )
+        };
+        let direct = |from: &str| said(from, "", "").content_hash;
+        let (ann, bare) = (direct("Ann Lee <ann@b.example>"), direct("ann@b.example"));
+        let list = "List-Id: Talk <talk.lists.example>\nList-Post: <mailto:talk@lists.example>\n";
+        let footer = "\n____________________\nTalk mailing list\nhttps://lists.example/talk\n";
+        for (from, more) in [
+            ("Ann Lee via Talk <talk@lists.example>", "Reply-To: Ann Lee <ann@b.example>\n"),
+            (
+                "\"Ann Lee via Talk\" <talk@lists.example>",
+                "Reply-To: talk@lists.example\nCc: x@c.example, Ann Lee <ann@b.example>\n",
+            ),
+            ("'Ann Lee' via Talk <talk@lists.example>", "X-Original-Sender: ann@b.example\n"),
+            ("Ann Lee via Talk <talk@lists.example>", "X-Original-From: Ann Lee <ann@b.example>\nReply-To: talk@lists.example\n"),
+            ("Ann Lee (via Talk list) <talk@lists.example>", "Reply-To: Ann Lee <ann@b.example>\n"),
+            ("Ann Lee <ann=40b.example@dmarc.lists.example>", ""),
+            ("Ann Lee <ann=b.example@lists.example>", ""),
+            ("\"Ann Lee (ann@b.example)\" <talk@lists.example>", ""),
+        ] {
+            let copy = said(from, &format!("{list}{more}"), footer);
+            assert!(copy.direct_hashes.contains(&ann), "{from} {more}");
+            assert_ne!(copy.content_hash, ann, "the direct one is never left out for it");
+            assert!(copy.direct_hashes.len() <= 12, "{}", copy.direct_hashes.len());
+        }
+        let copy = said("ann via Talk <talk@lists.example>", &format!("{list}Reply-To: ann@b.example\n"), footer);
+        assert!(copy.direct_hashes.contains(&bare));
+        // Other words, or no list that put itself there, or another author: another mail.
+        let reply_to = "Reply-To: Ann Lee <ann@b.example>\n";
+        for (from, more, end) in [
+            ("Ann Lee via Talk <talk@lists.example>", format!("{list}{reply_to}"), "And bring Bob."),
+            ("Ann Lee via Talk <talk@lists.example>", reply_to.to_owned(), ""),
+            ("Mallory <m@m.example>", format!("{list}{reply_to}"), ""),
+            ("Mallory <m@m.example>", format!("{list}X-Original-From: Ann Lee <ann@b.example>\n"), ""),
+            ("Eve via Talk <talk@lists.example>", format!("{list}Reply-To: Eve <eve@b.example>\n"), ""),
+        ] {
+            assert!(!said(from, &more, end).direct_hashes.contains(&ann), "{from} {more}{end}");
+        }
     }
 
     #[test]

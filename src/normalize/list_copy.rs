@@ -10,11 +10,18 @@
 //! Only a mail with a list's header fields has such additions, and only lines that begin with a rule and name an address or
 //! a link are taken for one. Where that is wrong, the copies are told apart: both are shown.
 
+use super::address;
 use super::header::{self, Fields};
+use super::repair::Repairs;
+use crate::mail::{NormalizedMail, Person};
 use std::borrow::Cow;
 
 /// Header fields that lists set (RFC 2919, RFC 2369 and customs).
 const FIELDS: &[&str] = &["List-Id", "List-Post", "X-Mailing-List", "Mailing-List", "X-Google-Group-Id", "X-BeenThere"];
+/// Header fields in which lists keep the author whom they took out of From.
+const ORIGINAL_FROM: &[&str] = &["X-Original-From", "X-Google-Original-From", "X-Original-Sender", "X-MailFrom"];
+/// People who may be the author of a mail that has its list in From: each is tried with his name and without.
+const AUTHORS_MAX: usize = 4;
 /// Lines of a footer, with the blank ones. The longest met has eleven.
 const FOOTER_LINES_MAX: usize = 16;
 /// Marks in a rule across the page; shorter ones are anybody's.
@@ -48,6 +55,52 @@ impl List {
         Cow::Owned(format!("{before}{}", after.trim_start()))
     }
 
+    /// Who may have written the mail, where the list has put itself into From: with the names he may have written under.
+    pub(super) fn authors(&self, fields: &Fields<'_>, mail: &NormalizedMail) -> Vec<Person> {
+        let Some(from) = &mail.from else { return Vec::new() };
+        let within = within_local_part(&from.address);
+        if within.is_none() && !self.posts_at(&from.address) {
+            return Vec::new();
+        }
+        let (name, comment) = name_and_comment(&from.name);
+        let original = ORIGINAL_FROM.iter().filter_map(|name| fields.get(name)).flat_map(|value| {
+            let value = header::unfold(value);
+            address::list(&value, None, "", &mut Repairs::default()).into_iter().take(1)
+        });
+        let bare = |address: String| Person { name: String::new(), address };
+        let named = within.into_iter().chain(comment).map(bare);
+        let shown = mail.reply_to.iter().chain(&mail.cc).take(AUTHORS_MAX).cloned();
+        let mut authors: Vec<Person> = Vec::new();
+        for person in original.chain(named).chain(shown) {
+            let known = authors.iter().any(|a| a.address.eq_ignore_ascii_case(&person.address) && a.name == person.name);
+            if person.address.contains('@') && !self.posts_at(&person.address) && !known && authors.len() < AUTHORS_MAX {
+                authors.push(person);
+            }
+        }
+        let mut out: Vec<Person> = Vec::new();
+        for author in authors {
+            for name in [author.name.as_str(), name, ""] {
+                let person = Person { name: name.to_owned(), address: author.address.clone() };
+                if !out.contains(&person) {
+                    out.push(person);
+                }
+            }
+        }
+        out
+    }
+
+    /// The address at which the list takes mails: named in its fields, or by its id (`<name.example.com>` by custom).
+    fn posts_at(&self, address: &str) -> bool {
+        let address = address.to_lowercase();
+        let Some((local, domain)) = address.split_once('@').filter(|(l, d)| !l.is_empty() && !d.is_empty()) else { return false };
+        let whole = |at: usize| {
+            let part = |c: char| c.is_alphanumeric() || "@.-_+=".contains(c);
+            let (before, after) = (self.0.get(..at), self.0.get(at + address.len()..));
+            before.is_some_and(|b| !b.ends_with(part)) && after.is_some_and(|a| !a.starts_with(part))
+        };
+        self.0.match_indices(&address).any(|(at, _)| whole(at)) || self.0.contains(&format!("<{local}.{domain}>"))
+    }
+
     /// The text without the lines that the list added at its end.
     pub(super) fn text<'s>(&self, text: &'s str) -> &'s str {
         let text = text.trim_end();
@@ -66,6 +119,22 @@ impl List {
         }
         text
     }
+}
+
+/// `ann=b.example@lists.example`, `ann=40b.example@dmarc.lists.example`: the author within the list's address.
+fn within_local_part(address: &str) -> Option<String> {
+    let (local, _) = address.rsplit_once('@')?;
+    let (name, domain) = local.rsplit_once('=')?;
+    let domain = domain.strip_prefix("40").unwrap_or(domain);
+    (!name.is_empty() && domain.contains('.')).then(|| format!("{name}@{domain}"))
+}
+
+/// A name without what the list wrote behind it (`Ann via Talk`, `'Ann' via Talk`, `Ann (via Talk)`), and an address that stands there.
+fn name_and_comment(name: &str) -> (&str, Option<String>) {
+    let (before, comment) = name.split_once('(').unwrap_or((name, ""));
+    let comment = comment.split_once(')').map_or(comment, |(inside, _)| inside).trim();
+    let bare = before.rsplit_once(" via ").map_or(before, |(bare, _)| bare);
+    (bare.trim().trim_matches('\'').trim(), Some(comment.to_owned()).filter(|c| c.contains('@') && !c.contains(' ')))
 }
 
 /// A line across the page, or the mark of a signature below which a list introduces itself.

@@ -120,6 +120,7 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
     }
     if let Some(root) = tree.root() {
         mail.content_hash = content_hash::of(&root.fields, &mail, &with_lf);
+        mail.direct_hashes = content_hash::of_direct_copies(&root.fields, &mail, &with_lf);
     }
     mail.repairs = repairs.into_list();
     mail

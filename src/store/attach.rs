@@ -128,24 +128,29 @@ async fn look_up(conn: &mut Conn, batch: &[Prepared]) -> Result<Known, Error> {
     let asked: HashMap<(OrganisationId, String), [u8; 32]> = to_do
         .iter()
         .filter(|m| m.release.is_none())
-        .map(|m| ((m.organisation, plan::content_key(m)), m.mail.content_hash))
+        .flat_map(|m| contents(m).map(|hash| ((m.organisation, plan::content_key(m, hash)), *hash)))
         .collect();
-    let mut contents: HashMap<(OrganisationId, [u8; 32]), MessageId> = HashMap::new();
+    let mut known: HashMap<(OrganisationId, [u8; 32]), MessageId> = HashMap::new();
     let keys = asked.keys().flat_map(|(organisation, key)| values![*organisation, key]).collect();
     for row in conn.bulk(&DUPLICATES, keys).await? {
         let mut c = Columns::of(DUPLICATES.name, &row);
         let key = (OrganisationId(c.take()?), c.take::<String>()?);
         if let Some(hash) = asked.get(&key) {
-            contents.insert((key.0, *hash), MessageId(c.take()?));
+            known.insert((key.0, *hash), MessageId(c.take()?));
         }
     }
 
     let new = to_do
         .into_iter()
-        .filter(|m| m.release.is_some() || !contents.contains_key(&(m.organisation, m.mail.content_hash)))
+        .filter(|m| m.release.is_some() || !contents(m).any(|hash| known.contains_key(&(m.organisation, *hash))))
         .map(|m| (&m.keys, m.release.as_ref().and_then(|r| r.conversation)));
     let index = index::load(conn, new).await?;
-    Ok(Known { dispositions, released, contents, index, counted: BTreeMap::new() })
+    Ok(Known { dispositions, released, contents: known, index, counted: BTreeMap::new() })
+}
+
+/// What a message may say that this mail is another delivery of.
+fn contents(mail: &Prepared) -> impl Iterator<Item = &[u8; 32]> {
+    std::iter::once(&mail.mail.content_hash).chain(&mail.mail.direct_hashes)
 }
 
 /// A mail that ties several conversations may make them one; then it matters who is in each of them.
@@ -179,7 +184,7 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
     }
     let content = (mail.organisation, mail.mail.content_hash);
     if release.is_none()
-        && let Some(message) = known.contents.get(&content).copied()
+        && let Some(message) = contents(mail).find_map(|hash| known.contents.get(&(mail.organisation, *hash)).copied())
     {
         plan.repeat(mail, message);
         done(known, mail, DispositionKind::Duplicate, None);

@@ -52,8 +52,8 @@ struct NewParticipant {
 
 /// Under what the content of a mail is kept: beside its Message-ID, with a blank, which no Message-ID has, so that both are
 /// on one page of the tree.
-pub(super) fn content_key(mail: &Prepared) -> String {
-    let hash = data_encoding::HEXLOWER.encode(&mail.mail.content_hash);
+pub(super) fn content_key(mail: &Prepared, content_hash: &[u8; 32]) -> String {
+    let hash = data_encoding::HEXLOWER.encode(content_hash);
     format!("{} {hash}", key_text(&mail.keys.message_id))
 }
 
@@ -336,7 +336,8 @@ impl Plan {
 
     /// What a mail says, for its next delivery to be known by.
     pub(super) fn content(&mut self, mail: &Prepared, conversation: ConversationId, message: MessageId) {
-        self.contents.entry((mail.organisation, content_key(mail))).or_insert((conversation, message));
+        let key = content_key(mail, &mail.mail.content_hash);
+        self.contents.entry((mail.organisation, key)).or_insert((conversation, message));
     }
 
     pub(super) fn id(&mut self, organisation: OrganisationId, id: &str, conversation: ConversationId, standing: IdStanding) {

@@ -98,7 +98,7 @@ fn a_line_says_all_that_is_documented_and_a_conversation_that_goes_on_elsewhere_
     for key in lines[0].as_object().unwrap().keys() {
         assert!(manual.contains(&format!("`{key}`")), "docs/threading.md does not name `{key}`");
     }
-    for key in ["file", "conversation", "rule", "confidence", "may", "evidence", "customer", "links"] {
+    for key in ["file", "conversation", "rule", "confidence", "may", "evidence", "customer", "links", "duplicate_of"] {
         assert!(lines.iter().all(|l| l.get(key).is_some()), "{key}: {text}");
     }
     assert_eq!((&lines[1]["rule"], &lines[1]["may"]), (&"reference".into(), &"participant".into()));

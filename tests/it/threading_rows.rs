@@ -371,6 +371,33 @@ on_both_databases! {
         assert_eq!(desk.take(desk.mail(4, &[0], &direct)).await, Outcome::DuplicateOf(message));
     }
 
+    async fn the_copy_of_a_list_that_put_itself_into_from_is_counted_with_the_direct_one(db: Database) {
+        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
+        let copies = |n: u32| {
+            let direct = raw(&format!("{n}@a.test"), "Lunch", "Cc: talk@lists.test\n", "At noon.");
+            let head = "List-Id: <talk.lists.test>\nList-Post: <mailto:talk@lists.test>\nReply-To: Ann <ann@a.test>\n";
+            let from = "From: Ann via Talk <talk@lists.test>\n";
+            let list = direct.lines().map(|line| if line.starts_with("From: ") { from.trim_end() } else { line });
+            [direct.clone(), format!("{head}{}\n", list.collect::<Vec<_>>().join("\n"))]
+        };
+        let [direct, list] = copies(1);
+        let (message, there, _) = desk.attach(desk.mail(1, &[0], &direct)).await;
+        assert_eq!(desk.take(desk.mail(2, &[0], &list)).await, Outcome::DuplicateOf(message));
+        assert_eq!(desk.take(desk.mail(3, &[0], &list)).await, Outcome::DuplicateOf(message));
+        assert_eq!(desk.store.message(message).await.unwrap().repeats, 2);
+        assert_eq!(desk.store.conversation(there).await.unwrap().message_count, 1);
+        // Whoever saw the mail could send such a copy first: it keeps nobody's own mail out.
+        let [direct, list] = copies(2);
+        let (first, there, _) = desk.attach(desk.mail(4, &[0], &list)).await;
+        let (second, also_there, _) = desk.attach(desk.mail(5, &[0], &direct)).await;
+        assert_eq!((first != second, also_there), (true, there));
+        // In one batch, too.
+        let [direct, list] = copies(3);
+        let batch = [desk.mail(6, &[0], &direct), desk.mail(7, &[0], &list)];
+        let outcomes = desk.store.attach(&batch, &decide).await.unwrap();
+        assert!(matches!(outcomes[1], Outcome::DuplicateOf(_)), "{outcomes:?}");
+    }
+
     async fn one_mail_to_two_organisations_is_two_messages_that_know_nothing_of_each_other(db: Database) {
         let acme = Desk::new(db, "acme", &["help@desk.test"]).await;
         let other = Desk::new(db, "other", &["help@other.test"]).await;

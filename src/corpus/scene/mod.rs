@@ -153,7 +153,8 @@ impl Scene {
                 of_one.received_at_us = at_us;
                 let organisation = of_one.organisation;
                 let content = (organisation, reads[mail].mail.content_hash);
-                let first = contents.get(&content).copied();
+                let said = std::iter::once(&content.1).chain(&reads[mail].mail.direct_hashes);
+                let first = said.map(|hash| (organisation, *hash)).find_map(|said| contents.get(&said).copied());
                 let (decision, duplicate_of, place) = match first {
                     Some((first, place)) => (None, Some(first), place),
                     None => {
