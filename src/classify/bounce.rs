@@ -7,6 +7,7 @@ use super::fields::{self, Fields, blocks, get};
 use super::origin::Origin;
 use super::{dialect, header, locale, report, shorten, status};
 use crate::mail::{Bounce, BouncedRecipient, Class, Classification, Evidence, NormalizedMail, ReportPart};
+use std::borrow::Cow;
 
 /// Recipients of one bounce that are kept.
 pub(super) const RECIPIENTS_MAX: usize = 1_000;
@@ -15,7 +16,8 @@ pub(super) const RECIPIENTS_MAX: usize = 1_000;
 pub(super) fn bounce(mail: &NormalizedMail, origin: &Origin) -> Option<Classification> {
     let mut evidence = Vec::new();
     let mut recipients: Vec<BouncedRecipient> = Vec::new();
-    for part in mail.report_parts.iter().filter(|p| is_status(p)) {
+    let wrapped = wrapped(mail, origin);
+    for part in statuses(mail).into_iter().chain(wrapped.iter().map(|(status, _)| status)) {
         let found = delivery_status(part);
         evidence.push(Evidence {
             code: "delivery-status",
@@ -66,8 +68,47 @@ pub(super) fn bounce(mail: &NormalizedMail, origin: &Origin) -> Option<Classific
     } else {
         Class::Bounce
     };
-    let original_message_id = original(mail);
+    let in_wrapper = wrapped.iter().find_map(|(_, original)| fields::message_id(original));
+    let original_message_id = in_wrapper.or_else(|| original(mail));
     Some(Classification { class, evidence, bounce: Some(Bounce { recipients, original_message_id }) })
+}
+
+/// The delivery status of this mail: not that in a mail it brings back, which may be a report itself. Where there is no other,
+/// a gateway put the whole report into a mail of its own.
+fn statuses(mail: &NormalizedMail) -> Vec<&ReportPart> {
+    let all = || mail.report_parts.iter().filter(|p| is_status(p));
+    let brought_back = |status: &ReportPart| {
+        let mails = mail.report_parts.iter().filter(|p| matches!(p.content_type.as_str(), "message/rfc822" | "message/global"));
+        let said = status.text.trim();
+        !said.is_empty() && mails.into_iter().any(|m| m.text.contains(said))
+    };
+    let own: Vec<&ReportPart> = all().filter(|p| !brought_back(p)).collect();
+    if own.is_empty() { all().collect() } else { own }
+}
+
+/// The delivery status in a report that a gateway put into a mail of its own, and what stands behind it. What a person passes
+/// on is no bounce, so the mail has to be a mail system's.
+fn wrapped(mail: &NormalizedMail, origin: &Origin) -> Option<(ReportPart, String)> {
+    if !(origin.daemon.is_some() && origin.null_sender) || mail.report_parts.iter().any(is_status) {
+        return None;
+    }
+    mail.report_parts.iter().filter(|p| matches!(p.content_type.as_str(), "message/rfc822" | "message/global")).find_map(
+        |inner| {
+            let mut lines = inner.text.split_inclusive('\n');
+            let is_type = |line: &str| {
+                let line = line.trim().to_ascii_lowercase();
+                let kind = line.strip_prefix("content-type:").map(str::trim_start);
+                kind.is_some_and(|k| {
+                    k.starts_with("message/")
+                        && k.trim_start_matches("message/").trim_start_matches("global-").starts_with("delivery-status")
+                })
+            };
+            lines.find(|line| is_type(line))?;
+            lines.find(|line| line.trim().is_empty())?;
+            let text: String = lines.by_ref().take_while(|line| !line.starts_with("--")).collect();
+            Some((ReportPart { content_type: "message/delivery-status".to_owned(), text }, lines.collect()))
+        },
+    )
 }
 
 fn is_status(part: &ReportPart) -> bool {
@@ -133,7 +174,7 @@ pub(super) fn delivery_status(part: &ReportPart) -> Vec<BouncedRecipient> {
 
 /// One recipient out of his fields; none where the block is about the whole mail.
 fn recipient(fields: &Fields) -> Option<BouncedRecipient> {
-    let of = |name| get(fields, name).map(typed).and_then(dialect::address);
+    let of = |name| get(fields, name).map(|v| unescaped(v, typed(v))).as_deref().and_then(dialect::address);
     // A host name alone is a mailbox inside the system that failed; what the sender wrote says more.
     let whole = |a: &String| a.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'));
     let names = ["final-recipient", "original-recipient", "x-actual-recipient"];
@@ -146,6 +187,34 @@ fn recipient(fields: &Fields) -> Option<BouncedRecipient> {
     }
     let address = address.unwrap_or_default();
     Some(BouncedRecipient { address, status, action, diagnostic: diagnostic.to_owned() })
+}
+
+/// An address of type `utf-8` whose letters were written in ASCII (RFC 6533 section 3): `\x{438}` is one of them.
+fn unescaped<'a>(value: &str, typed: &'a str) -> Cow<'a, str> {
+    if !typed.contains("\\x{") || !value.trim_start().get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("utf-8")) {
+        return Cow::Borrowed(typed);
+    }
+    let mut out = String::with_capacity(typed.len());
+    let mut rest = typed;
+    while let Some((before, after)) = rest.split_once("\\x{") {
+        out.push_str(before);
+        let letter = after.split_once('}').and_then(|(hex, behind)| {
+            let c = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32).filter(|c| !c.is_control())?;
+            Some((c, behind))
+        });
+        match letter {
+            Some((c, behind)) => {
+                out.push(c);
+                rest = behind;
+            }
+            None => {
+                out.push_str("\\x{");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 /// The value behind its type (`rfc822; x`, `smtp; 550 …`).

@@ -15,6 +15,7 @@
 mod answer;
 mod bounce;
 mod dialect;
+mod failure;
 mod fields;
 mod locale;
 mod origin;

@@ -3,7 +3,7 @@
 
 use super::fields::{blocks, get};
 use super::shorten;
-use crate::mail::{Evidence, NormalizedMail};
+use crate::mail::{Evidence, NormalizedMail, ReportPart};
 
 /// The evidence that a mail is a report, if it is one.
 pub(super) fn report(mail: &NormalizedMail) -> Option<Evidence> {
@@ -74,9 +74,11 @@ fn aggregate(mail: &NormalizedMail) -> Option<Evidence> {
 
 /// Read receipts and other disposition notifications.
 fn disposition(mail: &NormalizedMail) -> Option<Evidence> {
-    if let Some(part) = mail.report_parts.iter().find(|p| p.content_type == "message/disposition-notification") {
+    let notification =
+        |p: &&ReportPart| p.content_type.starts_with("message/") && p.content_type.ends_with("disposition-notification");
+    if let Some(part) = mail.report_parts.iter().find(notification) {
         let what = blocks(&part.text).iter().find_map(|b| get(b, "disposition").map(str::to_owned)).unwrap_or_default();
-        return Some(evidence("disposition-notification", "part message/disposition-notification", &what));
+        return Some(evidence("disposition-notification", &format!("part {}", part.content_type), &what));
     }
     report_type(mail)
         .eq_ignore_ascii_case("disposition-notification")

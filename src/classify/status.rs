@@ -3,6 +3,7 @@
 //! A report's own code wins. Where it is missing or says nothing (`5.0.0`), the words of the
 //! remote server are looked at: an enhanced code in them, phrases, a reply code.
 
+use super::failure;
 use super::wording::{Phrases, Table};
 use crate::mail::BouncedRecipient;
 
@@ -137,7 +138,25 @@ static PHRASES: Table = Table::new(&[
     ("blacklist", "5.7.1"),
     ("blocked", "5.7.1"),
     ("spam", "5.7.1"),
-    ("relay", "5.7.1"),
+    // Not the word alone: machines are called so.
+    ("relaying", "5.7.1"),
+    ("to relay", "5.7.1"),
+    ("not relay", "5.7.1"),
+    ("cannot relay", "5.7.1"),
+    ("won't relay", "5.7.1"),
+    ("relay access", "5.7.1"),
+    ("relay denied", "5.7.1"),
+    ("relay not", "5.7.1"),
+    ("relay is", "5.7.1"),
+    ("relay prohibited", "5.7.1"),
+    ("relay forbidden", "5.7.1"),
+    ("relay for", "5.7.1"),
+    ("relay mail", "5.7.1"),
+    ("relay through", "5.7.1"),
+    ("relay operation", "5.7.1"),
+    ("relay this", "5.7.1"),
+    ("open relay", "5.7.1"),
+    ("no relay", "5.7.1"),
     ("access denied", "5.7.1"),
     ("not accepted", "5.7.1"),
     ("permission denied", "5.7.1"),
@@ -235,10 +254,12 @@ pub(super) struct Said {
 impl Said {
     pub(super) fn of(text: &str) -> Said {
         let lower = text.to_lowercase();
+        let enhanced = enhanced(text);
+        let exact = enhanced.as_deref().is_some_and(|s| !is_vague(s));
         Said {
-            enhanced: enhanced(text),
             reply: reply_code(text),
-            phrase: PHRASES.find(&lower),
+            phrase: PHRASES.find(&lower).or_else(|| (!exact).then(|| failure::status(&lower)).flatten()),
+            enhanced,
             is_final: FINAL.find(&lower).is_some(),
             time_is_up: OUT_OF_TIME.find(&lower).is_some(),
         }
@@ -247,6 +268,11 @@ impl Said {
     /// It is called permanent.
     pub(super) fn is_final(&self) -> bool {
         self.is_final
+    }
+
+    /// It says that there is no such mailbox or domain, or that a mailbox takes nothing.
+    pub(super) fn is_of_a_mailbox(&self) -> bool {
+        self.phrase.is_some_and(|status| status.starts_with("5.1.") || status.starts_with("5.2."))
     }
 
     /// A server's words are in it: a code of an error, of either kind.

@@ -130,8 +130,10 @@ fn is_bounce(
     said: &status::Said,
 ) -> bool {
     let named = recipients::addresses(section.report).next().is_some();
-    // A mail system that says in an unknown language whom a server refused, and with which code.
-    if origin.daemon.is_some() && origin.null_sender && named && said.has_code() {
+    // A mail system that says in an unknown language whom a server refused, and with which code; or why there is no such
+    // mailbox, or no room in it; or in few words that somebody did not get it.
+    let plainly = || phrases::PLAINLY.find(&section.folded).is_some();
+    if origin.daemon.is_some() && origin.null_sender && named && (said.has_code() || said.is_of_a_mailbox() || plainly()) {
         return true;
     }
     if origin.daemon.is_some() || origin.null_sender || is_nobodys(mail) {
