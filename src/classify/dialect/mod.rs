@@ -51,7 +51,8 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
     if !machine_part && !is_plausible(mail, origin, subject.is_some()) {
         return None;
     }
-    let section = Section::of(&mail.text);
+    let text = section::together(&mail.text);
+    let section = Section::of(&text);
     let refusal = origin.list_robot.as_ref().and_then(|list| Some((list, phrases::LIST_REFUSALS.find(&section.folded)?)));
     let words = phrases::OPENINGS.find(&section.folded).or(refusal.map(|(_, words)| words));
     let fields = section.has_line("final-recipient:") && section.has_line("action:");
@@ -153,6 +154,7 @@ fn is_bounce(
 
 /// Message-ID of the original, where the bounce holds it in its text.
 pub(super) fn original_message_id(mail: &NormalizedMail) -> Option<String> {
-    let (report, original) = section::halves(&mail.text);
+    let text = section::together(&mail.text);
+    let (report, original) = section::halves(&text);
     super::fields::message_id(original).or_else(|| super::fields::message_id(report))
 }

@@ -323,8 +323,13 @@ fn said_of(lines: &[&str], n: usize, address: &str) -> String {
     let mut said = String::new();
     let rest = lines[n].find(address).map_or(lines[n], |at| &lines[n][at + address.len()..]);
     said.push_str(rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '>' | ':' | '"' | ')' | '.' | '-')).trim());
-    for line in &lines[n + 1..] {
+    for (k, line) in lines[n + 1..].iter().enumerate() {
         let bare = line.trim();
+        // Where each line is a paragraph, what was said is the next one.
+        let is_apart = || k == 0 && said.is_empty() && lines.get(n + 2).is_some_and(|l| status::starts_with_code(l.trim()));
+        if bare.is_empty() && is_apart() {
+            continue;
+        }
         if bare.is_empty() || said.len() > DIAGNOSTIC_BYTES_MAX {
             break;
         }
@@ -418,6 +423,14 @@ mod tests {
             addresses_of("did not reach the following recipient(s):\n\nann@a.test on Monday\n  unknown\n"),
             ["ann@a.test"]
         );
+    }
+
+    #[test]
+    fn what_was_said_of_a_recipient_may_be_the_next_paragraph() {
+        let found = named("Sorry, no luck:\n\n<ann@a.test>:\n\n550 no such person\n\nSome more words.\n");
+        assert_eq!(found, [("ann@a.test".to_owned(), "550 no such person".to_owned())]);
+        let found = named("Sorry, no luck:\n\n<ann@a.test>:\n\nSome more words.\n");
+        assert_eq!(found, [("ann@a.test".to_owned(), String::new())]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::super::fields::field;
 use super::phrases;
+use std::borrow::Cow;
 
 /// Bytes of a text that are looked at for words: reports are short, what follows is the original.
 const REPORT_BYTES_MAX: usize = 32 << 10;
@@ -9,6 +10,11 @@ const REPORT_BYTES_MAX: usize = 32 << 10;
 const OPENING_BYTES_MAX: usize = 400;
 /// Characters of a line that marks the original.
 const MARK_CHARS_MAX: usize = 120;
+
+/// Fields that stand apart, from which on they are a header in which each line is a paragraph.
+const APART_FIELDS_MIN: usize = 3;
+/// Lines between two of them that go on with the first: a folded Received or To.
+const APART_FOLDS_MAX: usize = 6;
 
 /// The two halves of a text.
 #[derive(Debug)]
@@ -37,6 +43,38 @@ impl<'a> Section<'a> {
         let begins = |line: &str| line.trim_start().get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start));
         self.report.lines().any(begins)
     }
+}
+
+/// The text with headers whose lines each became a paragraph (html that has a `<p>` for every line) put together again:
+/// a blank line between two of their fields ends no header. A fold among them is a line without its white space.
+pub(super) fn together(text: &str) -> Cow<'_, str> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let is_blank = |n: usize| lines.get(n).is_none_or(|line| line.trim().is_empty());
+    let mut dropped = vec![false; lines.len()];
+    let mut n = 0;
+    while n < lines.len() {
+        let begins = !is_blank(n) && (n == 0 || is_blank(n - 1)) && is_blank(n + 1) && field(lines[n]).is_some();
+        if !begins {
+            n += 1;
+            continue;
+        }
+        // From field to field, every line alone between two blank ones.
+        let (mut last, mut fields, mut at) = (n, 1, n);
+        while !is_blank(at + 2) && is_blank(at + 1) && is_blank(at + 3) && (at - last) / 2 <= APART_FOLDS_MAX {
+            at += 2;
+            if field(lines[at]).is_some() {
+                (last, fields) = (at, fields + 1);
+            }
+        }
+        if fields >= APART_FIELDS_MIN {
+            (n..last).filter(|k| is_blank(*k)).for_each(|k| dropped[k] = true);
+        }
+        n = last + 1;
+    }
+    if !dropped.contains(&true) {
+        return text.into();
+    }
+    lines.iter().zip(&dropped).filter(|(_, dropped)| !**dropped).map(|(line, _)| *line).collect::<String>().into()
 }
 
 /// The words of the mail system, and the original behind them.
@@ -152,6 +190,22 @@ mod tests {
         let bare = Section::of("Sorry.\n\nReceived: from a\nMessage-ID: <1@x>\n");
         assert!(bare.original.starts_with("Received:") && !bare.report.contains("Received"));
         assert_eq!(Section::of("The original message was received at noon\nx\n").original, "");
+    }
+
+    #[test]
+    fn a_header_whose_lines_are_paragraphs_is_one_header() {
+        let apart = "Sorry.\n\nFrom: a@x\n\nTo: b@x,\n\nc@x\n\nSubject: s\n\n\nHello: b\n\nBye\n";
+        assert_eq!(together(apart), "Sorry.\n\nFrom: a@x\nTo: b@x,\nc@x\nSubject: s\n\n\nHello: b\n\nBye\n");
+        // Blocks of fields, a field or two in a letter, and letters stay as they are.
+        let kept = [
+            "Reporting-MTA: dns; x\n\nFinal-Recipient: a@x\nAction: failed\n\nFinal-Recipient: b@x\nAction: failed\n",
+            "Reason: full\n\nSize: 7\n\nSorry.\n",
+            "One.\n\nTwo.\n\nThree.\n",
+            "",
+        ];
+        for text in kept {
+            assert_eq!(together(text), text);
+        }
     }
 
     #[test]
