@@ -357,6 +357,13 @@ mod tests {
     }
 
     #[test]
+    fn a_no_break_space_alone_is_no_letter_of_dos_and_one_letter_none_of_latin_4() {
+        assert_eq!(read(b"count\xa0each, 7\xa0000", "utf-8").0, "count\u{a0}each, 7\u{a0}000");
+        assert_eq!(read(b"drum\xa0number", "").0, "drum\u{a0}number");
+        assert_eq!(read(b"Foto cantiere Forl\xec.jpg", "").0, "Foto cantiere Forlì.jpg");
+    }
+
+    #[test]
     fn another_alphabet_is_not_taken_for_ideographs() {
         let meant = "żółw żółw źródło żółw żółw żółw żółw żółw";
         for label in ["windows-1250", "iso-8859-2"] {

@@ -15,7 +15,7 @@ use super::charset_score::{lists_letters, sample, score, weight, writes_another_
 use super::span::Span;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
-    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, IBM866, ISO_8859_2, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8,
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, IBM866, ISO_8859_2, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8,
     ISO_8859_8_I, ISO_8859_13, KOI8_R, KOI8_U, MACINTOSH, SHIFT_JIS, UTF_8, WINDOWS_874, WINDOWS_1250, WINDOWS_1251,
     WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257,
 };
@@ -28,6 +28,9 @@ pub(super) const SCORE_FINE: u32 = 88;
 const SCORE_RUBBISH: u32 = 50;
 /// What the detector guesses knows more of languages than the score does.
 const GUESS_BONUS: u32 = 12;
+/// Latin 4, which no program has written by itself for decades, is believed from so many bytes beyond ASCII on: of one or
+/// two the detector makes letters of it that are as common elsewhere.
+const LATIN_4_WEIGHT_MIN: usize = 6;
 /// The charset of the rest of the mail is taken from this score on.
 const SCORE_OF_HINT: u32 = 60;
 
@@ -96,13 +99,19 @@ const RIVALS: &[&Encoding] = &[
 pub(super) fn choose(bytes: &[u8]) -> Choice {
     let guess = Charset::Known(guess(bytes));
     let pages = ["ibm850", "ibm852"].into_iter().filter_map(|n| legacy::by_name(n.as_bytes())).map(Charset::Legacy);
-    let rivals = RIVALS.iter().map(|e| Charset::Known(e)).chain(pages).filter(|c| *c != guess);
+    // 0xA0 alone is the no-break space of all charsets of ISO 8859 and of Windows, not the á or а of DOS.
+    let is_blank_alone = !bytes.iter().any(|b| !b.is_ascii() && *b != 0xa0);
+    let is_of_dos = |c: &Charset| matches!(c, Charset::Legacy(_)) || *c == Charset::Known(IBM866);
+    let is_hardly_written = guess == Charset::Known(ISO_8859_4) && weight(bytes) < LATIN_4_WEIGHT_MIN;
+    let rivals =
+        RIVALS.iter().map(|e| Charset::Known(e)).chain(pages).filter(|c| *c != guess && !(is_blank_alone && is_of_dos(c)));
     let mut ranked: Vec<(Charset, u32, u32)> = std::iter::once(guess)
         .chain(rivals)
         .map(|charset| {
             let score = score(bytes, charset).unwrap_or(0);
             let counts = match charset {
-                _ if charset == guess => score + GUESS_BONUS,
+                _ if charset == guess && !is_hardly_written => score + GUESS_BONUS,
+                _ if charset == guess => score.saturating_sub(GUESS_BONUS),
                 // What hardly anybody writes without saying so.
                 Charset::Legacy(_) => score.saturating_sub(GUESS_BONUS),
                 Charset::Known(e) if e == MACINTOSH => score.saturating_sub(GUESS_BONUS),

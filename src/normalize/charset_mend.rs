@@ -272,16 +272,22 @@ const HUNGARIAN: &[&str] =
 const WORDS_MAX: usize = 1_000;
 
 /// Hungarian that was read as western European: its `ő` and `ű` stand where `õ` and `û` do, and the detector, which
-/// sees two odd letters among many common ones, can't tell. Its commonest words can.
+/// sees two odd letters among many common ones, can't tell. Its commonest words can: among all words, or among those of
+/// the lines that have letters beyond ASCII, since what stands above in English says nothing.
 pub(super) fn is_hungarian(western: &str) -> bool {
     if !western.contains(['õ', 'û', 'Õ', 'Û']) {
         return false;
     }
     // Of html what stands between tags.
-    let shown = western.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, behind)| behind));
+    let shown = || western.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, behind)| behind));
+    let has_letters = |line: &&str| line.chars().any(|c| !c.is_ascii() && c.is_alphabetic()) || line.contains('&');
+    has_words_of_hungarian(shown()) || has_words_of_hungarian(shown().flat_map(str::lines).filter(has_letters))
+}
+
+fn has_words_of_hungarian<'a>(pieces: impl Iterator<Item = &'a str>) -> bool {
     // `k&ouml;sz&ouml;n&ouml;m` is one word.
     let is_between = |c: char| !c.is_alphanumeric() && !matches!(c, '&' | '#' | ';');
-    let words = shown
+    let words = pieces
         .flat_map(|piece| piece.split(is_between).map(|w| w.trim_matches(';')))
         .filter(|w| w.contains(char::is_alphabetic))
         .take(WORDS_MAX);
@@ -304,6 +310,9 @@ mod tests {
     #[test]
     fn hungarian_is_known_by_its_words() {
         assert!(is_hungarian("Meg tudnák nézni, hogy a raktárban maradt-e belõle néhány?"));
+        let below =
+            format!("{}\n\nMeg tudnák nézni, hogy a raktárban maradt-e belõle néhány?", "words of another language ".repeat(60));
+        assert!(is_hungarian(&below), "what stands above says nothing");
         assert!(is_hungarian("<html><body><p style=\"margin: 0\">Meg tudnák nézni, hogy maradt-e belõle?</p></body></html>"));
         assert!(is_hungarian("K&ouml;sz&ouml;n&ouml;m a gyors &uuml;gyint&eacute;z&eacute;st, ha a k&ouml;vetkezõ is j&ouml;n."));
         for text in ["A senhora não põe a mesa à uma", "Il a dû partir, bien sûr, à une heure", "Kas saaksite õhtul tulla?"]
