@@ -167,6 +167,12 @@ pub fn is_known_field(name: &[u8]) -> bool {
     header::is_known(name)
 }
 
+/// Whether a text of which no encoding is said can only be quoted-printable.
+#[must_use]
+pub fn is_quoted_printable(body: &[u8]) -> bool {
+    transfer::must_be_quoted_printable(body)
+}
+
 /// Reads the fields of the mail itself.
 fn read_fields(tree: &Tree<'_>, hint: Option<&[u8]>, limits: &Limits, mail: &mut NormalizedMail, repairs: &mut Repairs) {
     let Some(root) = tree.root() else { return };

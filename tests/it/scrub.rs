@@ -32,14 +32,28 @@ fn told(raw: &[u8]) -> (HashSet<String>, HashSet<String>) {
             addresses.insert(person.address.to_lowercase());
         }
     }
-    // The dot of a Turkish capital belongs to its letter.
-    let lower: Vec<char> = said.join("\n").to_lowercase().chars().filter(|c| *c != '\u{307}').collect();
+    // An escape in an address of the web (`%2F`) is no part of the word behind it; the dot of a Turkish capital belongs
+    // to its letter.
+    let said = without_escapes(&said.join("\n"));
+    let lower: Vec<char> = said.to_lowercase().chars().filter(|c| *c != '\u{307}').collect();
     let kind = |c: &char| (c.is_alphanumeric(), *c >= FIRST_WITHOUT_BLANKS);
     let words = lower.chunk_by(|a, b| kind(a) == kind(b)).filter(|w| w[0].is_alphanumeric());
     // Between words that stay a letter or two of the others may well come again.
     let least = |w: &[char]| if w[0] >= FIRST_WITHOUT_BLANKS { 3 * TOLD_MIN } else { TOLD_MIN };
     let words = words.filter(|w| w.len() >= least(w)).map(|w| w.iter().collect::<String>());
     (words.filter(|w| !is_date(w)).collect(), addresses)
+}
+
+/// With a blank for each `%XX`.
+fn without_escapes(text: &str) -> String {
+    let mut pieces = text.split('%');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let is_escape = piece.len() >= 2 && piece.bytes().take(2).all(|b| b.is_ascii_hexdigit());
+        out.push(' ');
+        out.push_str(if is_escape { &piece[2..] } else { piece });
+    }
+    out
 }
 
 /// From Thai on, scripts are written without blanks between words.
@@ -141,11 +155,15 @@ fn samples_read_as_before_with_other_words() {
     assert!(needless.is_empty(), "these hold and need no exception: {needless:?}");
 }
 
+/// How many mails a test takes: so many, or what `MAILS` says, to measure with.
+fn mails(usual: u32) -> u32 {
+    std::env::var("MAILS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
 /// Mails of the generator, with what programs and relays did to them.
 #[test]
 fn any_generated_and_mangled_mail_reads_as_before_with_other_words() {
-    const MAILS: u32 = 400;
-    let config = proptest::test_runner::Config { cases: MAILS, failure_persistence: None, ..Default::default() };
+    let config = proptest::test_runner::Config { cases: mails(400), failure_persistence: None, ..Default::default() };
     let rng = proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
     let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
     let mails = (any::<u64>(), 0u64..1_000_000);
@@ -242,13 +260,13 @@ fn built_of(text: BoxedStrategy<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn made_mails_read_as_before_with_other_words() {
-    const MAILS: usize = 150;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let mails = (0..MAILS).map(|_| odd_mail().new_tree(&mut runner).unwrap().current());
-    let faults: Vec<String> =
-        mails.flat_map(|raw| holds("made", &raw).into_iter().map(move |f| format!("{f} in {}", raw.escape_ascii()))).collect();
-    // Made of pieces that no program puts together: a few hang on a single letter.
-    assert!(faults.len() * 100 <= MAILS * 2, "{} of {MAILS}:\n{}", faults.len(), faults.join("\n"));
+    let made: Vec<Vec<u8>> = (0..mails(400)).map(|_| odd_mail().new_tree(&mut runner).unwrap().current()).collect();
+    let faults: Vec<String> = made
+        .iter()
+        .flat_map(|raw| holds("made", raw).into_iter().map(move |f| format!("{f} in {}", raw.escape_ascii())))
+        .collect();
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), made.len(), faults.join("\n"));
 }
 
 proptest! {

@@ -47,6 +47,8 @@ const KEPT: &[&str] = &[
 const DATED: &[&str] =
     &["date", "resent-date", "delivery-date", "received", "arrival-date", "last-attempt-date", "expires", "reply-by"];
 
+/// Bytes of a fold within an encoded-word: a line end and a few blanks.
+const FOLD_BYTES_MAX: usize = 6;
 /// Encoded-words within encoded-words that are followed.
 const NESTING_MAX: usize = 4;
 
@@ -297,12 +299,16 @@ fn encoded_words(src: &[u8], range: Range<usize>) -> Vec<Encoded> {
         let Some(name) = head[..head.len().min(64)].iter().position(|b| *b == b'?') else { continue };
         let charset = &head[..name];
         let behind = &head[name + 1..];
-        let (letter, skip) = match behind {
-            [e, b'?', ..] => (*e, 2),
-            [b' ', e, b'?', ..] => (*e, 3),
-            _ => continue,
-        };
-        // A fold may cut even the name.
+        // A fold may stand on either side of the letter.
+        let blanks = |bytes: &[u8]| bytes.iter().take(FOLD_BYTES_MAX).take_while(|b| b.is_ascii_whitespace()).count();
+        let before = blanks(behind);
+        let Some(&letter) = behind.get(before) else { continue };
+        let after = blanks(&behind[before + 1..]);
+        if behind.get(before + 1 + after) != Some(&b'?') {
+            continue;
+        }
+        let skip = before + 1 + after + 1;
+        // And it may cut even the name.
         if !charset.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) || !b"bBqQ".contains(&letter) {
             continue;
         }
@@ -392,6 +398,9 @@ mod tests {
 
     #[test]
     fn encoded_words_are_found_with_their_cuts() {
+        let folded = b"=?iso-8859-1?B\r\n ?SGk=?= =?utf-8?\n q ?x?=";
+        let contents: Vec<&[u8]> = encoded_words(folded, 0..folded.len()).into_iter().map(|e| &folded[e.content]).collect();
+        assert_eq!(contents, [b"SGk=".as_slice(), b"x"]);
         let value = b"x =?utf-8?B?SGk=?= =?ISO-8859-1?q?a=3Fb?= y =??Q?open";
         let found = encoded_words(value, 0..value.len());
         let contents: Vec<&[u8]> = found.iter().map(|e| &value[e.content.clone()]).collect();

@@ -26,13 +26,16 @@ static KEPT: LazyLock<Kept> = LazyLock::new(|| {
     let mut kept = Kept { words: HashSet::new(), phrases: HashMap::new(), lasts: HashMap::new() };
     for phrase in own.chain(known) {
         let lower = phrase.to_lowercase();
+        // `प्रेषक` is one word: its signs of a vowel that is not there belong to it.
+        let is_between = |c: char| !c.is_alphanumeric() && !is_mark(c);
         for phrase in lower.split('|') {
-            let mut words = phrase.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).rev();
+            let mut words = phrase.split(is_between).filter(|w| !w.is_empty()).rev();
             if let (Some(last), Some(before)) = (words.next(), words.next()) {
-                kept.lasts.entry(last.to_owned()).or_default().insert(before.to_owned());
+                let bare = |word: &str| word.chars().filter(|c| !is_mark(*c)).collect::<String>();
+                kept.lasts.entry(bare(last)).or_default().insert(bare(before));
             }
         }
-        for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
+        for word in lower.split(is_between).filter(|w| !w.is_empty()) {
             kept.words.insert(word.chars().filter(|c| !is_mark(*c)).collect());
             // `iphoneから送信` is cut where the script is another.
             let runs_on = |c: &char| *c >= '\u{e00}';

@@ -24,6 +24,8 @@ use std::ops::Range;
 const NESTING_MAX: usize = 8;
 /// Lines looked at to find out whether a header goes on.
 const LOOK_AHEAD_LINES: usize = 64;
+/// Names of a header that are remembered: of those that every mail knows there are fewer.
+const NAMES_MAX: usize = 200;
 /// Letters from which on a boundary is looked for everywhere, not only behind `--`.
 const BOUNDARY_BYTES_MIN: usize = 6;
 /// Boundaries of one mail that are looked for.
@@ -111,6 +113,9 @@ impl<'a> Walk<'a, '_> {
     fn header(&mut self, mut at: usize, marked: &[bool], out: &mut [u8], part: &mut Part) -> usize {
         let mut open: Option<(String, Range<usize>)> = None;
         let mut first = at == 0;
+        // Behind one blank line that came too early the header of a mail goes on.
+        let mut may_go_on = at == 0;
+        let mut names: Vec<String> = Vec::new();
         loop {
             let (line, next) = self.line(at);
             let blank = line.is_empty() || line == b"\r";
@@ -123,6 +128,11 @@ impl<'a> Walk<'a, '_> {
                     at = next;
                     continue;
                 }
+                if may_go_on && self.is_header(next, &names) {
+                    may_go_on = false;
+                    at = next;
+                    continue;
+                }
                 self.close(open, marked, out, part);
                 return next;
             }
@@ -130,6 +140,9 @@ impl<'a> Walk<'a, '_> {
             if let (Some(colon), false) = (name_end(line), continues) {
                 self.close(open.take(), marked, out, part);
                 let name = String::from_utf8(line[..colon].trim_ascii().to_vec()).unwrap_or_default();
+                if names.len() < NAMES_MAX {
+                    names.push(name.to_ascii_lowercase());
+                }
                 open = Some((name, at + colon + 1..next));
             } else if continues || first || self.goes_on(next) {
                 match &mut open {
@@ -164,6 +177,25 @@ impl<'a> Walk<'a, '_> {
         false
     }
 
+    /// All lines up to the next blank one are fields that mails have and this one lacks so far, and more than one.
+    fn is_header(&self, mut at: usize, names: &[String]) -> bool {
+        let mut found = 0;
+        for n in 0..LOOK_AHEAD_LINES {
+            let (line, next) = self.line(at);
+            if line.trim_ascii().is_empty() {
+                return found > 1;
+            }
+            let continues = n > 0 && matches!(line.first(), Some(b' ' | b'\t'));
+            let name = line[..name_end(line).unwrap_or(0)].trim_ascii();
+            if !continues && (!is_known(line) || names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(name))) {
+                return false;
+            }
+            found += usize::from(!continues);
+            at = next;
+        }
+        false
+    }
+
     fn close(&mut self, open: Option<(String, Range<usize>)>, marked: &[bool], out: &mut [u8], part: &mut Part) {
         let Some((name, value)) = open else { return };
         field::note(part, &name, &self.src[value.clone()]);
@@ -183,6 +215,7 @@ impl<'a> Walk<'a, '_> {
             "quoted-printable" | "quotedprintable" | "quoted_printable" | "quoted-printeable" | "quoted" | "qp" | "q" => {
                 view.quoted(self.src, range.clone(), b'=')
             }
+            "" if is_text(&part.kind) && normalize::is_quoted_printable(body) => view.quoted(self.src, range.clone(), b'='),
             _ => view.raw(self.src, range.clone()),
         }
         let kind = part.kind.as_str();

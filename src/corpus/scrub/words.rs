@@ -187,7 +187,9 @@ impl Words {
                 let before = byte_before(token, text);
                 digits == 4 && matches!(before, Some(b'+' | b'-')) && word.as_str() <= "1400"
             };
-            if number == Number::Plain && (digits < 4 || is_year(&word) || is_zone()) || number == Number::Fixed {
+            // `iso-8859-1`, `windows-1252`: the number of a charset.
+            let is_charset = || matches!(byte_before(token, text), Some(b'-' | b'_')) && kept::is_word(&word);
+            if number == Number::Plain && (digits < 4 || is_year(&word) || is_zone() || is_charset()) || number == Number::Fixed {
                 return;
             }
         } else if kept::is_word(&word) || (token.len() < 3 && word.is_ascii() && number != Number::Grouped && !is_part) {
