@@ -141,8 +141,10 @@ list! {
     Draft "charset.twice-utf8", CHARSET | TRANSFER, "PHP utf8_encode on UTF-8", "UTF-8 that was taken for windows-1252 and encoded once more",
         |d, _| {
             let latin = ["de", "fr", "es", "it", "pt", "sv", "da", "nb", "fi", "is", "et", "nl"];
-            let letters = d.texts_mut().iter().filter_map(|p| p.text()).map(letters).max().unwrap_or(0);
-            if !latin.contains(&d.language.tag) || letters < 6 { return false; }
+            let counts: Vec<usize> = d.texts_mut().iter().filter_map(|p| p.text()).map(letters).collect();
+            // A text with one broken letter may be a letter about it: what is meant is not certain.
+            let is_certain = counts.iter().all(|n| *n != 1) && counts.iter().any(|n| *n >= 6);
+            if !latin.contains(&d.language.tag) || !is_certain { return false; }
             every_text(d, |text| {
                 let (once, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(text.as_bytes());
                 Some(crlf(once.as_bytes()))

@@ -74,7 +74,7 @@ list! {
 }
 
 /// Rewrites every html. False when there is none, or nothing changes.
-fn rewrite(d: &mut Draft, change: impl Fn(&str) -> String) -> bool {
+pub(super) fn rewrite(d: &mut Draft, change: impl Fn(&str) -> String) -> bool {
     let mut done = false;
     for part in d.texts_mut() {
         if part.kind == "text/html"
@@ -91,7 +91,7 @@ fn rewrite(d: &mut Draft, change: impl Fn(&str) -> String) -> bool {
     done
 }
 
-fn insert_in_body(html: &str, what: &str) -> String {
+pub(super) fn insert_in_body(html: &str, what: &str) -> String {
     let Some(at) = html.find("<body").and_then(|b| html[b..].find('>').map(|e| b + e + 1)) else { return html.to_owned() };
     format!("{}\n{what}{}", &html[..at], &html[at..])
 }

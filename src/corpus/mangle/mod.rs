@@ -16,8 +16,10 @@ mod attachments;
 mod charset;
 mod dates;
 mod encoded_words;
+mod gateway;
 mod headers;
 mod html;
+mod mailing_list;
 mod relay;
 mod structure;
 mod text;
@@ -112,6 +114,8 @@ pub fn manglings() -> impl Iterator<Item = &'static Mangling> {
         attachments::LIST,
         html::LIST,
         text::LIST,
+        gateway::LIST,
+        mailing_list::LIST,
         relay::LIST,
     ]
     .into_iter()

@@ -79,6 +79,32 @@ list! {
             d.root = Part::multipart("mixed", a, vec![Part::multipart("mixed", b, vec![inner])]);
             true
         };
+    Draft "structure.related-within-alternative", TREE, "Apple Mail, Zimbra, Outlook for Mac", "the html and its image are the second alternative together",
+        |d, dice| {
+            if d.shape != "related" || d.root.kind != "multipart/related" { return false; }
+            let b = format!("_related_{}", dice.hex(12));
+            regroup(d, "related", b)
+        };
+    Draft "structure.mixed-within-alternative", TREE, "Apple Mail, iOS", "the files lie in the second alternative, behind its html; they are the mail's all the same",
+        |d, dice| {
+            if d.shape != "mixed-alternative" || d.root.kind != "multipart/mixed" { return false; }
+            let b = format!("Apple-Mail-{}", dice.hex(12).to_uppercase());
+            regroup(d, "mixed", b)
+        };
+    Draft "structure.described-texts", TREE | TYPE | NAME, "GroupWise, Lotus Domino", "texts with a description, a location and dates in their disposition",
+        |d, _| {
+            let mut done = false;
+            for part in d.texts_mut() {
+                let kind = if part.kind == "text/html" { "HTML" } else { "Text" };
+                part.extra.push(format!("Content-Description: {kind}"));
+                part.extra.push("Content-Disposition: inline; modification-date=\"Mon, 02 Mar 2026 10:00:00 +0000\"; size=4711".to_owned());
+                part.disposition = None;
+                done = true;
+            }
+            done
+        };
+    Draft "structure.boundary-of-dashes", BOUNDARY, "Samsung and LG phones (Android)", "a boundary that begins with dashes, as a delimiter does",
+        |d, dice| { let b = format!("--_com.phone.android.email_{}", dice.below(99_999_999)); every_named(d, &b, |_| ()) };
     Draft "structure.plain-empty", TREE, "newsletter tools, Exchange", "an alternative whose plain text is empty; the html says it",
         |d, _| {
             if d.root.kind != "multipart/alternative" || d.shape != "alternative" { return false; }
@@ -213,6 +239,22 @@ fn every_named(d: &mut Draft, text: &str, change: impl Fn(&mut Boundary)) -> boo
         boundary.text = format!("{text}{n}");
         change(boundary);
     }
+    true
+}
+
+/// `outer { alternative { plain, html }, files }` becomes `alternative { plain, outer { html, files } }`.
+fn regroup(d: &mut Draft, subtype: &str, boundary: String) -> bool {
+    let Content::Parts(children) = &mut d.root.content else { return false };
+    if children.len() < 2 || children[0].kind != "multipart/alternative" {
+        return false;
+    }
+    let mut files = children.split_off(1);
+    let Some(mut alternative) = children.pop() else { return false };
+    let Content::Parts(texts) = &mut alternative.content else { return false };
+    let Some(html) = texts.pop() else { return false };
+    files.insert(0, html);
+    texts.push(Part::multipart(subtype, boundary, files));
+    d.root = alternative;
     true
 }
 

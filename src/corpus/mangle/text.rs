@@ -67,13 +67,13 @@ list! {
 }
 
 /// A mail that is one plain text.
-fn plain_alone(d: &Draft) -> bool {
+pub(super) fn plain_alone(d: &Draft) -> bool {
     // In a flowed text `>` and blanks at the ends of lines mean something.
     d.shape != "flowed" && d.root.kind == "text/plain" && matches!(&d.root.content, Content::Text(t) if !t.is_empty())
 }
 
 /// Shapes whose first text is the letter, in each of its alternatives, none of which is bytes already.
-fn letter_first(d: &Draft) -> bool {
+pub(super) fn letter_first(d: &Draft) -> bool {
     !d.root.has_encoded_text() && !matches!(d.shape, "apple-order" | "image-only" | "empty" | "bounce" | "delay")
 }
 
@@ -137,7 +137,7 @@ pub(super) fn prepend(d: &mut Draft, line: &str) -> bool {
 }
 
 /// Puts lines below each form of the text, as they are shown. What of it counts as written anew is not certain.
-fn append(d: &mut Draft, lines: &str) -> bool {
+pub(super) fn append(d: &mut Draft, lines: &str) -> bool {
     if !letter_first(d) || matches!(d.shape, "flowed" | "forwarded-mail") || !put(d, lines, End::Bottom) {
         return false;
     }
@@ -150,7 +150,7 @@ fn append(d: &mut Draft, lines: &str) -> bool {
     true
 }
 
-fn prefix_subject(d: &mut Draft, prefix: &str) -> bool {
+pub(super) fn prefix_subject(d: &mut Draft, prefix: &str) -> bool {
     let Some(Value::Text(text)) = d.field_mut("Subject").map(|f| f.value.clone()) else { return false };
     let text = format!("{prefix}{text}");
     d.truth.subject.clone_from(&text);
