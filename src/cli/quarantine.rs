@@ -250,7 +250,12 @@ pub(super) fn raw_of(id: QuarantineId, global: &Global) -> anyhow::Result<Vec<u8
         let (metrics, _) = Metrics::new();
         let timeout = Duration::from_secs(config.database.query_timeout_s);
         let store = Store::open(&config.database_url(), config.database.connections_max, timeout, metrics).await?;
-        let item = store.quarantine_item(id).await?;
+        let item = store.quarantine_item(id).await.map_err(|error| match error {
+            Error::NotFound { .. } => anyhow::anyhow!(
+                "{error}: `tidegate quarantine ls` shows what this gateway holds; --config FILE says which gateway's"
+            ),
+            other => other.into(),
+        })?;
         store.note_access(item.organisation, ACTOR, "quarantine.raw", &id.to_string()).await?;
         raw_mail(&item, &config)
     };
@@ -260,7 +265,7 @@ pub(super) fn raw_of(id: QuarantineId, global: &Global) -> anyhow::Result<Vec<u8
 fn raw_mail(item: &QuarantineItem, config: &Config) -> anyhow::Result<Vec<u8>> {
     let dir = config.journal_dir();
     let reader = Reader::open(&dir).with_context(|| format!("no journal in {}", dir.display()))?;
-    anyhow::ensure!(reader.id() == item.locator.journal, "this mail is in another node's journal");
+    anyhow::ensure!(reader.id() == item.locator.journal, "this mail is in another node's journal: ask on that machine");
     Ok(reader.body(item.locator.position)?)
 }
 

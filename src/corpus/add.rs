@@ -4,7 +4,7 @@
 //! A mail that panics the reader becomes a sample like any other, with nothing read. What is there is never overwritten.
 
 use super::description::Expect;
-use super::sample::{DESCRIPTION, MAIL, SNAPSHOT, SampleMail};
+use super::sample::{DESCRIPTION, MAIL, SNAPSHOT, SampleMail, plain_word};
 use super::{Sample, SampleError, Scene, Setup, Truth};
 use crate::classify::classify;
 use crate::limits::Limits;
@@ -46,17 +46,32 @@ pub struct NewSample<'a> {
     pub mails: &'a [Vec<u8>],
 }
 
+/// Where a sample of this family and name goes below `root`, if it can.
+///
+/// # Errors
+/// A name is no plain word, or the sample is there already.
+pub fn place(root: &Path, family: &str, slug: &str) -> Result<PathBuf, SampleError> {
+    for word in [family, slug] {
+        if word.is_empty() || !word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            return Err(SampleError::Name(word.to_owned(), plain_word(word)));
+        }
+    }
+    let folder = root.join(family).join(slug);
+    if folder.exists() { Err(SampleError::Exists(folder)) } else { Ok(folder) }
+}
+
 /// Writes a new sample below `root`, with what is read now as its expectation, and returns its folder.
 ///
 /// # Errors
-/// The name is no plain word, the sample exists, there is no mail or too many, or a file can't be written.
+/// As [`place`]; nothing says what it is, there is no mail or too many, or a file can't be written.
 pub fn add(root: &Path, new: &NewSample<'_>) -> Result<PathBuf, SampleError> {
-    for word in [new.family, new.slug] {
-        if word.is_empty() || !word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            return Err(SampleError::Name(word.to_owned()));
-        }
+    let folder = place(root, new.family, new.slug)?;
+    // One line, however it was typed.
+    let what = new.what.split_whitespace().collect::<Vec<_>>().join(" ");
+    if what.is_empty() {
+        return Err(SampleError::What);
     }
-    let folder = root.join(new.family).join(new.slug);
+    let new = &NewSample { what: &what, ..new.clone() };
     if new.mails.is_empty() {
         return Err(SampleError::NoMail(folder));
     }

@@ -9,17 +9,18 @@ use std::path::{Path, PathBuf};
 pub(super) const MAIL: &str = "message.eml";
 pub(super) const DESCRIPTION: &str = "sample.toml";
 pub(super) const SNAPSHOT: &str = "expected.snap";
+const SNAPSHOT_PENDING: &str = "expected.snap.new";
 
 /// What is wrong with a sample, or with the corpus. The fault is in the files; mending them is the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
     /// A file or folder can't be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {reason}")]
     Io {
         /// Which.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why. It is in the message already, so it is no source.
+        reason: io::Error,
     },
     /// `sample.toml` can't be understood.
     #[error("{path}: {message}")]
@@ -31,7 +32,7 @@ pub enum SampleError {
     },
     /// A file that belongs to no sample.
     #[error(
-        "{0}: not part of a sample (message.eml, or 01.eml 02.eml … of a conversation, sample.toml, expected.snap); a failed run leaves .new files: look at them, then remove them"
+        "{0}: not part of a sample (message.eml, or 01.eml 02.eml … of a conversation, sample.toml, expected.snap)"
     )]
     UnknownFile(PathBuf),
     /// A folder without a mail.
@@ -43,16 +44,29 @@ pub enum SampleError {
     /// There is nothing to check, which would look like success.
     #[error("{0}: no samples")]
     Empty(PathBuf),
-    /// A new sample's name or family is no plain word.
-    #[error("`{0}`: lower-case letters, digits and dashes only")]
-    Name(String),
+    /// A new sample's name or family is no plain word; and one that is.
+    #[error("`{0}` can't be a folder's name here: lower-case letters, digits and dashes, such as `{1}`")]
+    Name(String, String),
+    /// Nobody has said what the sample is.
+    #[error("nothing says what is odd about the mail; a sentence such as \"says utf-8, is windows-1252\"")]
+    What,
+    /// A sample of this name is there.
+    #[error("{0}: there is such a sample already: choose another name, or remove that folder first")]
+    Exists(PathBuf),
 }
 
 impl SampleError {
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| SampleError::Io { path, source }
+        move |reason| SampleError::Io { path, reason }
     }
+}
+
+/// A word as folders here are named: `Outlook Latin1!` becomes `outlook-latin1`.
+pub(super) fn plain_word(said: &str) -> String {
+    let lower = said.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    if words.is_empty() { "a-short-name".to_owned() } else { words.join("-") }
 }
 
 /// One sample.
@@ -170,7 +184,8 @@ pub(super) fn load_sample(name: String, folder: PathBuf) -> Result<Sample, Sampl
     let mut files = Vec::new();
     for path in entries(&folder)? {
         match file_name(&path).as_str() {
-            DESCRIPTION | SNAPSHOT => {}
+            // What a failed run wrote is beside the next one; git does not take it.
+            DESCRIPTION | SNAPSHOT | SNAPSHOT_PENDING => {}
             file if file == MAIL || is_numbered(file) => files.push(path),
             _ => return Err(SampleError::UnknownFile(path)),
         }

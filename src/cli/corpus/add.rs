@@ -10,38 +10,49 @@
 use crate::cli::{Global, mails, quarantine};
 use crate::corpus::{self, NewSample};
 use crate::mail::QuarantineId;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// Exit code of wrong use.
+const USED_WRONGLY: u8 = 2;
+
 /// Options of `tidegate corpus add`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "For example:\n  \
+    tidegate corpus add bad.eml --in charset --name outlook-latin1-as-utf8 --what \"says utf-8, is windows-1252\"\n  \
+    tidegate corpus add --from-quarantine ID --in structure --name two-closing-lines --what \"the boundary is closed twice\"\n\n\
+    `tidegate quarantine ls` shows the IDs of what a gateway holds; --config says which gateway's.")]
 pub(super) struct Args {
     /// The mail; several (or a folder, or an mbox) make a conversation, in this order
     #[arg(required_unless_present = "from_quarantine", value_name = "FILE")]
     paths: Vec<PathBuf>,
-    /// The mail of a quarantine item of this gateway
+    /// The mail of a quarantine item of this gateway; again for each mail of a conversation
     #[arg(long, value_name = "ID", conflicts_with = "paths")]
     from_quarantine: Vec<QuarantineId>,
-    /// The family, such as `charset`, `structure`, `headers`, `conversations`
+    /// The family, such as `charset`, `structure`, `headers`, `conversations`; a wrong one is answered with all of them
     #[arg(long = "in", value_name = "FAMILY")]
     family: String,
-    /// The sample's name
+    /// FAMILY is one that is not there yet
+    #[arg(long)]
+    new_family: bool,
+    /// The sample's name: lower-case letters, digits and dashes
     #[arg(long)]
     name: String,
     /// What is odd about it, in a sentence
-    #[arg(long)]
+    #[arg(long, value_parser = sentence)]
     what: String,
     /// Where it is from
-    #[arg(long, default_value = "support ticket")]
+    #[arg(long, default_value = "support ticket", value_parser = sentence)]
     origin: String,
-    /// A link to the failure, or a section of a standard
-    #[arg(long)]
+    /// A link to the failure, or a section of a standard, such as "RFC 2047 5"; again for each
+    #[arg(long, value_parser = sentence)]
     evidence: Vec<String>,
     /// BCP 47 tag of its words, such as `ja`
-    #[arg(long)]
+    #[arg(long, value_parser = sentence)]
     language: Option<String>,
     /// Who sends or relays such mail
-    #[arg(long)]
+    #[arg(long, value_parser = sentence)]
     program: Option<String>,
     /// Keep it out of git, under `private`
     #[arg(long)]
@@ -49,7 +60,7 @@ pub(super) struct Args {
     /// Replace names, addresses, words and numbers; the rule for what is not private
     #[arg(long, conflicts_with = "as_it_is")]
     scrub: bool,
-    /// Keep names, addresses and words; the rule for what is private
+    /// Keep names, addresses and words: the rule for what is private, and for mails you made up yourself
     #[arg(long)]
     as_it_is: bool,
     /// The same seed gives the same words when scrubbing
@@ -57,11 +68,49 @@ pub(super) struct Args {
     seed: u64,
 }
 
+/// Words, in one line.
+fn sentence(said: &str) -> Result<String, String> {
+    let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.is_empty() {
+        Err("it is empty; say it in words, such as \"says utf-8, is windows-1252\"".to_owned())
+    } else {
+        Ok(line)
+    }
+}
+
+/// What is wrong with where the sample shall go, in words for who asked.
+fn misplaced(args: &Args, corpus: &Path, root: &Path) -> Option<String> {
+    if !corpus.is_dir() && corpus == Path::new("corpus") {
+        return Some("there is no folder `corpus` here: go to Tidegate's source folder first, or say --corpus FOLDER".to_owned());
+    }
+    let families = corpus::families(corpus);
+    if !args.new_family && !families.contains(&args.family) {
+        let mut said = format!("there is no family `{}`", args.family);
+        if let Some(meant) = corpus::nearest(&families, &args.family) {
+            let _ = write!(said, "; did you mean --in {meant}?");
+        }
+        said.push_str("\n\nThe families:\n");
+        for name in &families {
+            let about = corpus::FAMILIES.iter().find(|(n, _)| n == name).map_or("", |f| f.1);
+            let _ = writeln!(said, "  {}", format!("{name:<15} {about}").trim_end());
+        }
+        let _ = write!(said, "\n--new-family makes `{}`, where none of them fits.", args.family);
+        return Some(said);
+    }
+    corpus::place(root, &args.family, &args.name).err().map(|error| error.to_string())
+}
+
 /// Runs it.
 ///
 /// # Errors
 /// A mail can't be had, or the sample can't be written.
 pub(super) fn run(args: &Args, corpus: &Path, global: &Global) -> anyhow::Result<ExitCode> {
+    let root = if args.private { corpus.join("private") } else { corpus.to_owned() };
+    // Before a mail is taken out of a gateway's care for it.
+    if let Some(said) = misplaced(args, corpus, &root) {
+        eprintln!("tidegate: {said}");
+        return Ok(ExitCode::from(USED_WRONGLY));
+    }
     let mut raws = had(args, global)?;
     let scrubs = args.scrub || !args.private && !args.as_it_is;
     if scrubs {
@@ -76,7 +125,6 @@ pub(super) fn run(args: &Args, corpus: &Path, global: &Global) -> anyhow::Result
         }
         raws = scrubbed.mails;
     }
-    let root = if args.private { corpus.join("private") } else { corpus.to_owned() };
     let today = jiff::Timestamp::now().to_string();
     let new = NewSample {
         family: &args.family,
@@ -87,7 +135,8 @@ pub(super) fn run(args: &Args, corpus: &Path, global: &Global) -> anyhow::Result
         evidence: &args.evidence,
         language: args.language.as_deref(),
         program: args.program.as_deref(),
-        redacted: scrubs,
+        // As it is and for all to see: its writer says that nobody is in it.
+        redacted: scrubs || !args.private,
         mails: &raws,
     };
     let folder = corpus::add(&root, &new)?;
@@ -99,15 +148,22 @@ pub(super) fn run(args: &Args, corpus: &Path, global: &Global) -> anyhow::Result
     }
     println!("{folder}: written. Next:");
     println!(
-        "  1. Look at the mail: {}.",
-        if scrubs { "nobody may be recognised in it" } else { "names and addresses are still in it" }
+        "  1. Look at what is there: {}.",
+        match (scrubs, args.private) {
+            (true, _) => "nobody may be recognised in it",
+            (false, true) => "names and addresses are still in it; git does not see this folder",
+            (false, false) => "names and addresses are still in it, and all of them have to be made up",
+        }
     );
     println!("  2. In {folder}/sample.toml put what is right under [expect], and take out what does not matter there.");
     if args.evidence.is_empty() && !args.private {
         println!("     Name the failure in `evidence`: a link, or a section of a standard such as \"RFC 2047 5\".");
     }
-    println!("  3. SAMPLE={} cargo test --test corpus      fails as long as Tidegate is wrong", args.name);
-    println!("  4. Mend the cause in src/, then INSTA_UPDATE=always cargo test --test corpus, and commit both.");
+    let sample = format!("{}{}/{}", if args.private { "private/" } else { "" }, args.family, args.name);
+    println!("  3. cargo corpus check {sample}      says what is wrong, as long as Tidegate is");
+    println!("  4. Mend the cause in src/, then SAMPLE={sample} INSTA_UPDATE=always cargo test --test corpus");
+    println!("     writes expected.snap: read it.");
+    println!("  5. cargo corpus check      all samples hold, and the share of mails read wrongly has not grown: commit.");
     Ok(ExitCode::SUCCESS)
 }
 
