@@ -30,17 +30,6 @@ pub struct Conversation {
     pub message_count: i64,
 }
 
-/// A link between two conversations.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ConversationLink {
-    /// The one it begins at: it `continues` the other, a mail of the other was passed on to it, …
-    pub conversation: ConversationId,
-    /// The other, or the one that became a part of.
-    pub other: ConversationId,
-    /// `continues`, `forward` or `tied`.
-    pub kind: String,
-}
-
 /// A person of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Participant {
@@ -179,28 +168,7 @@ const ATTACHMENTS: Query = Query::new(
     "SELECT part, name, content_type, size, sha256, inline, content_id FROM attachments WHERE message = $1 ORDER BY part",
 );
 
-const LINKS: Query = Query::new(
-    "conversation_links",
-    "SELECT conversation, other, kind FROM conversation_links WHERE conversation = $1
-     UNION SELECT conversation, other, kind FROM conversation_links WHERE other = $1 LIMIT $2",
-);
-
 impl Store {
-    /// Links of a conversation, in both directions: at most a page.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn conversation_links(&self, id: ConversationId) -> Result<Vec<ConversationLink>, Error> {
-        let rows = self.reader().await?.rows(&LINKS, values![id, page_rows(usize::MAX)]).await?;
-        rows.iter()
-            .map(|row| {
-                let mut c = Columns::of(LINKS.name, row);
-                let (conversation, other) = (ConversationId(c.take()?), ConversationId(c.take()?));
-                Ok(ConversationLink { conversation, other, kind: c.take()? })
-            })
-            .collect()
-    }
-
     /// Conversations of an organisation, the one with the newest message first, from behind `after` on (time and id of the
     /// last one of the page before): at most `max`, and never more than a page.
     ///

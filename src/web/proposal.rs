@@ -42,7 +42,7 @@ const LINKS_SHOWN: usize = 5;
 pub(super) async fn there(app: &SharedApp, decision: &Value) -> Option<(Conversation, Vec<ConversationLink>)> {
     let named = decision["where"]["existing"].as_str().or_else(|| decision["continues"].as_str())?;
     let conversation = app.state.store.conversation(named.parse().ok()?).await.ok()?;
-    let links = app.state.store.conversation_links(conversation.id).await.ok()?;
+    let links = app.state.store.conversation_links(conversation.id, None, LINKS_SHOWN + 1).await.ok()?;
     Some((conversation, links))
 }
 

@@ -12,7 +12,7 @@ use tidegate::mail::{
     Where,
 };
 use tidegate::normalize::normalize;
-use tidegate::store::{QuarantineFilter, QuarantineState, Store};
+use tidegate::store::{ConversationLink, QuarantineFilter, QuarantineState, Store};
 use tidegate::threading::{TokenKeys, decide, keys};
 use uuid::Uuid;
 
@@ -127,7 +127,12 @@ on_both_databases! {
         assert_eq!(sizes, [3, 3, 3, 3, 2]);
         chain.dedup();
         for (old, new) in chain.iter().zip(&chain[1..]) {
-            let links = desk.store.conversation_links(*old).await.unwrap();
+            let links = desk.store.conversation_links(*old, None, 200).await.unwrap();
+            let mut one_by_one: Vec<ConversationLink> = Vec::new();
+            while let Some(next) = desk.store.conversation_links(*old, one_by_one.last(), 1).await.unwrap().pop() {
+                one_by_one.push(next);
+            }
+            assert_eq!(one_by_one, links);
             assert!(links.iter().any(|l| l.conversation == *new && l.other == *old && l.kind == "continues"), "{links:?}");
             assert_eq!(desk.store.participants(*new, None, 10).await.unwrap().len(), 1, "the people go with it");
         }

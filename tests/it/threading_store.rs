@@ -140,7 +140,7 @@ async fn groups(store: &Store, messages: &[(usize, MessageId)]) -> BTreeSet<BTre
     }
     while let Some(conversation) = todo.pop() {
         if seen.insert(conversation) {
-            for link in store.conversation_links(conversation).await.unwrap().iter().filter(|l| l.kind != "forward") {
+            for link in store.conversation_links(conversation, None, 200).await.unwrap().iter().filter(|l| l.kind != "forward") {
                 groups.join(&link.conversation.to_string(), &link.other.to_string());
                 todo.extend([link.conversation, link.other]);
             }
@@ -163,7 +163,7 @@ async fn hold(db: &Database, cases: usize) {
             // Then nothing is only linked: it is one conversation.
             for (_, message) in &messages {
                 let conversation = db.store.message(*message).await.unwrap().conversation;
-                let links = db.store.conversation_links(conversation).await.unwrap();
+                let links = db.store.conversation_links(conversation, None, 200).await.unwrap();
                 assert!(links.iter().all(|l| l.kind == "forward"), "{links:?}\n{case:#?}");
             }
         }

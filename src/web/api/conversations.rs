@@ -3,7 +3,7 @@
 use super::asked::{AskedPath, AskedQuery, id, rows};
 use super::{Answer, time};
 use crate::mail::{ConversationId, OrganisationId};
-use crate::store::Conversation;
+use crate::store::{Conversation, ConversationLink};
 use crate::web::SharedApp;
 use crate::web::problem::Problem;
 use axum::Json;
@@ -33,12 +33,13 @@ pub(super) async fn one(State(app): State<SharedApp>, AskedPath(text): AskedPath
     let people = app.state.store.participants(found.id, None, app.limits.page_rows_max).await?;
     let mut body = shown(&found);
     body["participants"] = json!(people);
-    body["links"] = json!(app.state.store.conversation_links(found.id).await?);
+    body["links"] = json!(app.state.store.conversation_links(found.id, None, app.limits.page_rows_max).await?);
     Ok(Json(body))
 }
 
+/// A page of what one conversation has.
 #[derive(Deserialize)]
-pub(super) struct PeoplePage {
+pub(super) struct PartPage {
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -47,13 +48,35 @@ pub(super) struct PeoplePage {
 pub(super) async fn participants(
     State(app): State<SharedApp>,
     AskedPath(text): AskedPath<String>,
-    AskedQuery(page): AskedQuery<PeoplePage>,
+    AskedQuery(page): AskedQuery<PartPage>,
 ) -> Answer<Json<Value>> {
     let conversation = app.state.store.conversation(id(&text)?).await?;
     let rows = rows(page.limit, app.limits.page_rows_max);
     let found = app.state.store.participants(conversation.id, page.after.as_deref(), rows).await?;
     let next = (found.len() == rows).then(|| found.last().map(|p| p.address.clone())).flatten();
     Ok(Json(json!({ "participants": found, "next": next })))
+}
+
+/// Links of a conversation: all of them, while the conversation itself shows the first page.
+pub(super) async fn links(
+    State(app): State<SharedApp>,
+    AskedPath(text): AskedPath<String>,
+    AskedQuery(page): AskedQuery<PartPage>,
+) -> Answer<Json<Value>> {
+    let conversation = app.state.store.conversation(id(&text)?).await?;
+    let after = page.after.as_deref().map(from_link_cursor).transpose()?;
+    let rows = rows(page.limit, app.limits.page_rows_max);
+    let found = app.state.store.conversation_links(conversation.id, after.as_ref(), rows).await?;
+    let next =
+        (found.len() == rows).then(|| found.last().map(|l| format!("{}_{}_{}", l.conversation, l.other, l.kind))).flatten();
+    Ok(Json(json!({ "links": found, "next": next })))
+}
+
+fn from_link_cursor(text: &str) -> Result<ConversationLink, Problem> {
+    let mut parts = text.splitn(3, '_');
+    let mut next =
+        || parts.next().ok_or_else(|| Problem::bad_request("`after` is the `next` of the page before, as it was given."));
+    Ok(ConversationLink { conversation: id(next()?)?, other: id(next()?)?, kind: next()?.to_owned() })
 }
 
 fn shown(c: &Conversation) -> Value {

@@ -39,6 +39,7 @@ pub(super) fn routes(app: &SharedApp) -> Router<SharedApp> {
         .route("/conversations/{id}", get(conversations::one))
         .route("/conversations/{id}/messages", get(messages::of_conversation))
         .route("/conversations/{id}/participants", get(conversations::participants))
+        .route("/conversations/{id}/links", get(conversations::links))
         .route("/messages/{id}", get(messages::one))
         .route("/messages/{id}/raw", get(messages::raw))
         .route("/messages/{id}/attachments/{n}", get(messages::attachment))

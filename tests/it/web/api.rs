@@ -277,7 +277,11 @@ async fn a_conversation_without_end_is_read_in_pages_and_tells_where_it_goes_on(
     );
     let people = pages(&mut api, "participants", "address").await;
     assert!(people.is_sorted() && people.contains(&"ada@sender.example".to_owned()), "{people:?}");
+    let linked = api.get(&format!("/v1/conversations/{second}/links?limit=1")).await.json();
+    let behind =
+        api.get(&format!("/v1/conversations/{second}/links?limit=1&after={}", linked["next"].as_str().unwrap())).await.json();
     let whole = api.get(&format!("/v1/conversations/{second}")).await.json();
+    assert_eq!(json!([linked["links"][0], behind["links"][0]]), whole["links"]);
     assert_eq!(whole["participants"].as_array().unwrap().len(), people.len());
     let mut links: Vec<Value> = whole["links"].as_array().unwrap().clone();
     links.sort_by_key(|l| l["conversation"].to_string());
