@@ -8,10 +8,9 @@
 //! Environment: `TIDEGATE_<SECTION>__<KEY>` overrides a key, as `TIDEGATE_SMTP__LISTEN='["0.0.0.0:25"]'`
 //! (a TOML value; a bare word is taken as a string).
 
-mod network;
 mod threading;
 
-pub use network::Network;
+pub use crate::mail::Network;
 pub use threading::{RuleConfig, RulesConfig, ThreadingConfig, TrackerConfig};
 
 use crate::limits::Limits;

@@ -7,6 +7,7 @@ mod brake;
 mod decision;
 mod envelope;
 mod ids;
+mod network;
 mod normalized;
 mod policy;
 mod prepared;
@@ -19,6 +20,7 @@ pub use envelope::{BodyType, Envelope, EnvelopeRecipient, Protocol};
 pub use ids::{
     ConversationId, JournalId, Locator, MailboxId, MessageId, OrganisationId, ParseIdError, Position, QuarantineId, UserId,
 };
+pub use network::Network;
 pub use normalized::{
     Attachment, Bounce, BouncedRecipient, Class, Classification, Evidence, Fold, FoldKind, Header, NormalizedMail, Person,
     Reading, Repair, ReportPart,

@@ -4,7 +4,7 @@
 //! A value out of its range is an error that names its key; the file's line is added where it is read.
 
 use crate::limits;
-use crate::mail::{BrakeLimits, DAY_US, Policy, Rule, RuleSet, ThreadingPolicy, Tracker};
+use crate::mail::{BrakeLimits, DAY_US, Network, Policy, Rule, RuleSet, ThreadingPolicy, Tracker};
 use serde::{Deserialize, Serialize};
 
 /// `[threading]`
@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub struct ThreadingConfig {
     /// Whose `Authentication-Results` are believed.
     pub authserv_ids: Vec<String>,
+    /// From where mail with such a field comes; empty: from everywhere.
+    pub authserv_relays: Vec<Network>,
     /// Addresses and `@domains` of the organisations' own people.
     pub agents: Vec<String>,
     /// 0: a closed conversation is reopened however old.
@@ -112,6 +114,7 @@ impl Default for ThreadingConfig {
     fn default() -> Self {
         ThreadingConfig {
             authserv_ids: Vec::new(),
+            authserv_relays: Vec::new(),
             agents: Vec::new(),
             closed_days_max: limits::CLOSED_DAYS_MAX,
             conversation_days_max: limits::CONVERSATION_DAYS_MAX,
@@ -185,6 +188,7 @@ impl ThreadingConfig {
                 subject_us_max: i64::from(self.subject_days_max).saturating_mul(DAY_US),
             },
             authserv_ids: lower(&self.authserv_ids),
+            authserv_relays: self.authserv_relays.clone(),
             agents: lower(&self.agents),
             trackers: self
                 .trackers

@@ -4,7 +4,7 @@
 //! # Failure
 //! None: values only; `config` has checked them.
 
-use super::Rule;
+use super::{Network, Rule};
 use crate::limits;
 
 /// A set of rules.
@@ -111,6 +111,8 @@ pub struct ThreadingPolicy {
     pub caps: Policy,
     /// Whose `Authentication-Results` are believed (the authserv-id of RFC 8601), lower case.
     pub authserv_ids: Vec<String>,
+    /// From where such mail comes: of a client elsewhere the field is not believed. Empty: from everywhere.
+    pub authserv_relays: Vec<Network>,
     /// Addresses and `@domains` of the organisations' own people, lower case.
     pub agents: Vec<String>,
     /// Beside those that are built in.

@@ -6,6 +6,7 @@ mod both;
 mod browser;
 mod client;
 mod floods;
+mod forgeries;
 mod gateway;
 mod hooks;
 mod login;

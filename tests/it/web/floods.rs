@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tidegate::mail::OrganisationId;
 
-/// A gateway with small limits, and how it is asked.
-struct Desk {
-    gateway: Gateway,
-    api: Client<'static>,
+/// A gateway with small limits (lines of `[threading]`), and how it is asked.
+pub(super) struct Desk {
+    pub(super) gateway: Gateway,
+    pub(super) api: Client<'static>,
     organisation: OrganisationId,
     mails: tempfile::TempDir,
     sent: u64,
 }
 
 impl Desk {
-    async fn new(db: &Database, limits: &str) -> Desk {
+    pub(super) async fn new(db: &Database, limits: &str) -> Desk {
         let config = format!(
             "[web]\napi_token = \"{API_TOKEN}\"\n[database]\nurl = {:?}\n[threading]\n{limits}\nflood_window_s = 3600\n",
             db.url
@@ -33,7 +33,7 @@ impl Desk {
     }
 
     /// Sends mails, each from and to these addresses with these fields, and waits until all have a disposition.
-    fn take(&mut self, mails: impl IntoIterator<Item = (String, String, String)>) -> Value {
+    pub(super) fn take(&mut self, mails: impl IntoIterator<Item = (String, String, String)>) -> Value {
         let folder = self.mails.path().join(self.sent.to_string());
         for (from, to, fields) in mails {
             self.sent += 1;
@@ -48,7 +48,7 @@ impl Desk {
     }
 
     /// `tidegate quarantine ls`, once for people and once for programs: what is held.
-    fn held(&self) -> Vec<Value> {
+    pub(super) fn held(&self) -> Vec<Value> {
         let said = |arguments: &[&str]| String::from_utf8(self.gateway.tidegate(arguments).stdout).unwrap();
         let items: Vec<Value> = said(&["quarantine", "ls", "--json"]).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         let rows = said(&["quarantine", "ls"]);
@@ -73,7 +73,7 @@ impl Desk {
     }
 
     /// Waits until the books say this.
-    fn settled(&self, attached: u64, quarantined: u64, discarded: u64) {
+    pub(super) fn settled(&self, attached: u64, quarantined: u64, discarded: u64) {
         let wanted = [("attached", attached), ("quarantined", quarantined), ("discarded", discarded), ("in_flight", 0)];
         wait_until("what was decided is done", || {
             let books = self.gateway.books();
@@ -83,13 +83,13 @@ impl Desk {
         assert_eq!(self.gateway.books()["accepted"], attached + quarantined + discarded);
     }
 
-    async fn outbound(&mut self, recipient: &str) -> Value {
+    pub(super) async fn outbound(&mut self, recipient: &str) -> Value {
         let body = json!({ "organisation": self.organisation, "recipients": [recipient], "subject": "Your order" });
         self.api.json(Method::POST, "/v1/outbound", &body).await.json()
     }
 
     /// How many messages have which `may`, over all conversations.
-    async fn rights(&mut self) -> BTreeMap<String, usize> {
+    pub(super) async fn rights(&mut self) -> BTreeMap<String, usize> {
         let mut rights = BTreeMap::new();
         let path = format!("/v1/conversations?organisation={}&limit=200", self.organisation);
         let conversations = self.api.get(&path).await.json();
