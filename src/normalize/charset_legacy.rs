@@ -297,7 +297,9 @@ fn utf7(bytes: &[u8], shift: u8) -> String {
             rest = after.after(1);
             continue;
         }
-        let run = after.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b',')).count();
+        // Only IMAP writes `,` for `/` (RFC 3501 5.1.3); elsewhere it is a comma, and ends the run (RFC 2152).
+        let is_comma = |b: u8| b == b',' && shift == b'&';
+        let run = after.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/') || is_comma(**b)).count();
         if run == 0 {
             out.push(char::from(shift));
             rest = after;
@@ -346,6 +348,7 @@ mod tests {
     fn utf7_and_its_imap_form() {
         assert_eq!(Legacy::Utf7.decode(b"Gr+APwA3w-e +- a+b"), "Grüße + a\u{fffd}".replace("a\u{fffd}", "a"));
         assert_eq!(Legacy::ImapUtf7.decode(b"&AOk-t&AOk- &-"), "été &");
+        assert_eq!(Legacy::Utf7.decode(b"caf+AOk, th+AOk."), "café, thé.");
     }
 
     #[test]

@@ -202,10 +202,20 @@ impl<'a> Walk<'a, '_> {
         let mut read = parameter::read(&header::unfold(value), None, place, self.repairs);
         if is_media_type(&read.value) {
             // Html by another name, which every client shows; as a file it keeps its type.
-            let html = matches!(read.value.as_str(), "application/xhtml+xml" | "text/xhtml" | "text/x-html" | "text/htm");
-            if html && read.get("name").is_none() && fields.get("Content-Disposition").is_none() {
-                self.repairs.note(repair::TYPE_MALFORMED, place, format!("{} is html", read.value), 0.9);
-                read.value = "text/html".to_owned();
+            // So is text by a name that scripts make up.
+            let meant = match read.value.as_str() {
+                "application/xhtml+xml" | "text/xhtml" | "text/x-html" | "text/htm" | "html/text" => Some("text/html"),
+                "plain/text" | "txt/plain" | "test/plain" | "message/plain" | "application/plain" | "application/text" => {
+                    Some("text/plain")
+                }
+                _ => None,
+            };
+            if let Some(meant) = meant
+                && read.get("name").is_none()
+                && fields.get("Content-Disposition").is_none()
+            {
+                self.repairs.note(repair::TYPE_MALFORMED, place, format!("{} read as {meant}", read.value), 0.9);
+                read.value = meant.to_owned();
             }
             return (read, true);
         }
@@ -516,10 +526,11 @@ mod tests {
     }
 
     #[test]
-    fn html_by_another_name_is_html_and_a_file_stays_one() {
+    fn text_by_another_name_is_text_and_a_file_stays_one() {
         let kind = |fields: &str| leaves(&format!("{fields}\n\n<p>words</p>")).0.remove(0).1;
         assert_eq!(kind("Content-Type: application/xhtml+xml; charset=utf-8"), "text/html");
         assert_eq!(kind("Content-Type: text/x-html"), "text/html");
+        assert_eq!(kind("Content-Type: plain/text; charset=utf-8"), "text/plain");
         let file = "Content-Type: application/xhtml+xml\nContent-Disposition: attachment; filename=a.xhtml";
         assert_eq!(kind(file), "application/xhtml+xml");
     }
