@@ -48,6 +48,9 @@ pub const CLOSED_DAYS_MAX: u32 = 180;
 pub const CONVERSATION_DAYS_MAX: u32 = 730;
 /// A conversation goes on in a new one with this many messages: nobody reads more, and a merge moves them all at once.
 pub const CONVERSATION_MESSAGES_MAX: i64 = 5_000;
+/// Rows of `conversation_activity` that one step of a sweep looks at: some ten milliseconds, of which the writer sees what is
+/// removed only.
+pub const ACTIVITY_SWEPT_ROWS: usize = 5_000;
 /// How far back a conversation with the same subject is suggested.
 pub const SUBJECT_DAYS_MAX: u32 = 14;
 

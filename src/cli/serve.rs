@@ -145,6 +145,7 @@ async fn gateway(
     let (readiness_tx, readiness) = watch::channel(Readiness::default());
     tokio::spawn(books::readiness(journal.clone(), store.clone(), readiness_tx, shutdown.clone()));
     tokio::spawn(books::look_often(journal.clone(), store.clone(), metrics.clone(), shutdown.clone()));
+    tokio::spawn(books::sweep(store.clone(), shutdown.clone()));
     tokio::spawn(books::retire(config.clone(), journal.clone(), store.clone(), shutdown.clone()));
     let intake = tokio::spawn(crate::intake::run(Intake {
         config: Arc::new(config.intake.clone()),

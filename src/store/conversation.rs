@@ -136,7 +136,7 @@ macro_rules! select_message {
 const PAGE: Query = Query::new(
     "conversations_page",
     select_conversation!(
-        "JOIN conversation_activity a ON a.conversation = c.id
+        "JOIN conversation_activity a ON a.conversation = c.id AND a.last_message_at = c.last_message_at AND c.alias_of IS NULL
          WHERE a.organisation = $1 AND (a.last_message_at, a.conversation) < ($2, $3)
          ORDER BY a.last_message_at DESC, a.conversation DESC LIMIT $4"
     ),

@@ -17,6 +17,7 @@
 //! # Trust
 //! Values come from mails and are only ever bound, never written into a query's text.
 
+mod activity;
 mod attach;
 mod audit;
 mod connection;
@@ -39,6 +40,7 @@ mod value;
 mod webhook;
 mod writes;
 
+pub use activity::ActivitySweep;
 pub use attach::Decide;
 pub use audit::AuditEntry;
 pub use conversation::{AttachmentRow, Conversation, Message, Participant};
@@ -139,6 +141,7 @@ impl Store {
                     ("threading", include_str!("../../migrations/sqlite/0002_threading.sql")),
                     ("groups", include_str!("../../migrations/sqlite/0003_groups.sql")),
                     ("fewer pages", include_str!("../../migrations/sqlite/0004_fewer_pages.sql")),
+                    ("activity", include_str!("../../migrations/sqlite/0005_activity.sql")),
                 ]);
                 match steps.run(write).await {
                     // Another process may have been at it at the same time: then the second look finds it done.
@@ -154,6 +157,7 @@ impl Store {
                     ("threading", include_str!("../../migrations/postgres/0002_threading.sql")),
                     ("groups", include_str!("../../migrations/postgres/0003_groups.sql")),
                     ("fewer pages", include_str!("../../migrations/postgres/0004_fewer_pages.sql")),
+                    ("activity", include_str!("../../migrations/postgres/0005_activity.sql")),
                 ]);
                 async {
                     let mut conn = pool.acquire().await?;

@@ -7,15 +7,15 @@
 //! What becomes of whole conversations is in `merge`.
 
 use super::Error;
+use super::activity;
 use super::connection::Conn;
 use super::index::{standing_word, subject_key};
 use super::merge::{Merge, Step};
 use super::outbox::{Event, EventKind, record};
 use super::value::{Value, count, json, key_text, values};
 use super::writes::{
-    ACTIVITY, ACTIVITY_CHANGES, ATTACHMENTS, BRAKES, CONVERSATION_CHANGES, CONVERSATIONS, DISPOSITION_ATTACHED, DISPOSITIONS,
-    IDS, ITEM_ATTACHED, ITEMS, LINKS, MAILBOXES, MESSAGES, OUTBOUND_MAILS, PARTICIPANTS, PARTICIPANTS_LEAVE, PROMOTE, REPEATS,
-    SWEEP_BRAKES,
+    ATTACHMENTS, BRAKES, CONVERSATION_CHANGES, CONVERSATIONS, DISPOSITION_ATTACHED, DISPOSITIONS, IDS, ITEM_ATTACHED, ITEMS,
+    LINKS, MAILBOXES, MESSAGES, OUTBOUND_MAILS, PARTICIPANTS, PARTICIPANTS_LEAVE, PROMOTE, REPEATS, SWEEP_BRAKES,
 };
 use crate::limits::{BRAKES_SWEPT_MIN, PARTICIPANTS_MAX};
 use crate::mail::{
@@ -443,7 +443,7 @@ impl Plan {
             values![id, c.organisation, state, c.subject, c.base_subject, key, c.created_at_us, last, false, added]
         });
         conn.bulk(&CONVERSATIONS, new.collect()).await?;
-        conn.bulk(&ACTIVITY, active).await?;
+        conn.bulk(&activity::NEW, active).await?;
         conn.bulk(&MESSAGES, self.messages).await?;
         conn.bulk(&MAILBOXES, self.mailboxes.into_iter().flat_map(|(message, mailbox)| values![message, mailbox]).collect())
             .await?;
@@ -468,8 +468,8 @@ impl Plan {
             conn.run(&ITEM_ATTACHED, values![item, message]).await?;
             conn.run(&DISPOSITION_ATTACHED, values![item, message, now, journal, position, organisation]).await?;
         }
-        let active = self.changed.iter().flat_map(|(id, c)| values![*id, c.last_message_at_us]).collect();
-        conn.bulk(&ACTIVITY_CHANGES, active).await?;
+        let said = self.changed.iter().map(|(id, c)| (*id, c.last_message_at_us));
+        activity::said(conn, said).await?;
         let changed = self.changed.into_iter().flat_map(|(id, c)| values![id, c.added, c.last_message_at_us, c.reopen]);
         conn.bulk(&CONVERSATION_CHANGES, changed.collect()).await?;
         conn.bulk(&REPEATS, self.repeats.into_iter().flat_map(|(id, more)| values![id, more]).collect()).await?;

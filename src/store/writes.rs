@@ -28,25 +28,6 @@ pub(super) const CONVERSATION_CHANGES: Bulk = Bulk {
            FROM k WHERE conversations.id = k.id",
     width: 4,
 };
-pub(super) const ACTIVITY: Bulk = Bulk {
-    name: "insert_conversation_activity",
-    head: "INSERT INTO conversation_activity (organisation, last_message_at, conversation)",
-    tail: "",
-    width: 3,
-};
-// Before the conversations change: what they say is where the rows are. Materialized, because SQLite may else read the
-// whole table for each.
-pub(super) const ACTIVITY_CHANGES: Bulk = Bulk {
-    name: "update_conversation_activity",
-    head: "WITH k (id, last) AS (",
-    tail: "), old (organisation, was, id, last) AS MATERIALIZED (
-           SELECT c.organisation, c.last_message_at, c.id, k.last FROM k CROSS JOIN conversations c
-           WHERE c.id = k.id AND c.last_message_at < k.last)
-           UPDATE conversation_activity SET last_message_at = old.last FROM old
-           WHERE conversation_activity.organisation = old.organisation AND conversation_activity.last_message_at = old.was
-           AND conversation_activity.conversation = old.id",
-    width: 2,
-};
 pub(super) const MESSAGES: Bulk = Bulk {
     name: "insert_messages",
     head: "INSERT INTO messages (id, organisation, conversation, journal, position, received_at, reverse_path, size,

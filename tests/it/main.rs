@@ -28,6 +28,7 @@ mod rig;
 mod scrub;
 mod send_import;
 mod serve;
+mod store_activity;
 mod store_both;
 mod store_schema;
 mod store_server;

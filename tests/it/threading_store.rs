@@ -3,11 +3,13 @@
 
 use crate::database::{Database, on_both_databases};
 use crate::graphs::{BEGUN, Groups, Mail, alone, components, graph, keys, marks, short_lived};
+use crate::store_activity;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tidegate::limits::ACTIVITY_SWEPT_ROWS;
 use tidegate::mail::{
     Classification, ConversationId, Decision, JournalId, Locator, MessageId, NormalizedMail, OrganisationId, Outcome, Policy,
     Position, Prepared, ThreadIndex, ThreadKeys, Versions,
@@ -168,6 +170,7 @@ async fn hold(db: &Database, cases: usize) {
             }
         }
     }
+    store_activity::sweep(&db.store, ACTIVITY_SWEPT_ROWS).await;
     // Lists show every conversation that is no alias, when something was last said in it, and nothing else.
     let living = "SELECT COUNT(*) FROM conversations WHERE alias_of IS NULL";
     let listed = "SELECT COUNT(*) FROM conversation_activity a JOIN conversations c ON c.id = a.conversation

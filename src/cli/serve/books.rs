@@ -1,10 +1,11 @@
-//! What goes on beside the mail: readiness, the ledger's gauges, retention.
+//! What goes on beside the mail: readiness, the ledger's gauges, retention, what lists pass over.
 
 use crate::config::Config;
 use crate::intake::ledger;
 use crate::journal::Journal;
+use crate::limits::ACTIVITY_SWEPT_ROWS;
 use crate::mail::DispositionKind;
-use crate::store::Store;
+use crate::store::{ActivitySweep, Store};
 use crate::telemetry::Metrics;
 use crate::web::Readiness;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ const READINESS_EVERY: Duration = Duration::from_secs(2);
 /// The ledger reads the whole journal's headers: not more often than this.
 const LEDGER_EVERY: Duration = Duration::from_secs(300);
 const RETENTION_EVERY: Duration = Duration::from_secs(3_600);
+/// A step costs some ten milliseconds: nobody notices one in thirty seconds.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
 const DAY_US: i64 = 86_400_000_000;
 
 /// Waits; false when shutdown came.
@@ -66,6 +69,22 @@ pub(super) async fn look_often(journal: Journal, store: Store, metrics: Arc<Metr
                 }
             }
             Err(error) => tracing::warn!(%error, "the books could not be looked at"),
+        }
+    }
+}
+
+/// Removes what lists pass over, a step at a time: the whole of five million conversations in a working day.
+pub(super) async fn sweep(store: Store, mut shutdown: watch::Receiver<bool>) {
+    let mut from = ActivitySweep::default();
+    while pause(SWEEP_EVERY, &mut shutdown).await {
+        match store.sweep_activity(from, ACTIVITY_SWEPT_ROWS).await {
+            Ok((next, gone)) => {
+                from = next;
+                tracing::debug!(gone, "rows of conversation_activity that were left over");
+            }
+            Err(error) => {
+                tracing::debug!(%error, "rows of conversation_activity that are left over stay until the database answers")
+            }
         }
     }
 }
