@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tidegate::mail::{JournalId, MailboxId, OrganisationId, Prepared};
+use tidegate::mail::{JournalId, MailboxId, OrganisationId, Outcome, Prepared, Where};
 use tidegate::store::Store;
 use tidegate::telemetry::Metrics;
 use uuid::Uuid;
@@ -229,9 +229,14 @@ impl Answered {
     }
 }
 
+/// The nth of the messages that are copied: five of a conversation follow each other.
+fn seed(organisation: OrganisationId, mailbox: MailboxId, n: usize) -> Prepared {
+    mail(organisation, mailbox, n / 5 + n % 5 * 1_000)
+}
+
 /// Three mails in four answer a stored message, one is new.
 fn arriving(organisation: OrganisationId, mailbox: MailboxId, copies: u64, answered: Answered, n: usize) -> Prepared {
-    let mut mail = mail(organisation, mailbox, scattered(n as u64) as usize % SEEDS);
+    let mut mail = seed(organisation, mailbox, scattered(n as u64) as usize % SEEDS);
     let k = answered.copy(copies, n);
     let now = mail.received_at_us + (i64::try_from(copies).unwrap() + 1) * COPY_US + i64::try_from(n).unwrap() * 1_000;
     (mail.received_at_us, mail.keys.received_at_us) = (now, now);
@@ -264,15 +269,31 @@ fn address(mail: &mut Prepared, n: usize, own: String, references: Vec<String>) 
     mail.keys.references = references;
 }
 
-async fn timed(store: &Store, mails: Vec<Prepared>) -> (f64, f64) {
+/// What attaching some mails took.
+struct Took {
+    /// Milliseconds a mail.
+    ms: f64,
+    /// Milliseconds of CPU a mail.
+    cpu_ms: f64,
+    /// Mails that became part of a conversation that was there.
+    joined: usize,
+}
+
+async fn timed(store: &Store, mails: Vec<Prepared>) -> Took {
     let count = mails.len() as f64;
     let mut mails = mails.into_iter().peekable();
-    let (begun, before) = (Instant::now(), cpu());
+    let (begun, before, mut joined) = (Instant::now(), cpu(), 0);
     while mails.peek().is_some() {
         let batch: Vec<Prepared> = mails.by_ref().take(BATCH).collect();
-        store.attach(&batch, &threading).await.unwrap();
+        let outcomes = store.attach(&batch, &threading).await.unwrap();
+        joined += outcomes.iter().filter(|outcome| joins(outcome)).count();
     }
-    (begun.elapsed().as_secs_f64() * 1e3 / count, (cpu() - before).as_secs_f64() * 1e3 / count)
+    let (took, cpu) = (begun.elapsed(), cpu() - before);
+    Took { ms: took.as_secs_f64() * 1e3 / count, cpu_ms: cpu.as_secs_f64() * 1e3 / count, joined }
+}
+
+fn joins(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Attached { decision, .. } if matches!(decision.place, Where::Existing(_)))
 }
 
 /// A database with so many messages, and what arrives there.
@@ -295,7 +316,7 @@ impl Filled {
         let mailbox = store.add_mailbox(organisation, "help@desk.test").await.unwrap();
         for from in (0..SEEDS).step_by(BATCH) {
             // Five messages of each conversation, so that the seeds are whole conversations.
-            let batch: Vec<Prepared> = (from..from + BATCH).map(|n| mail(organisation, mailbox, n / 5 + n % 5 * 1_000)).collect();
+            let batch: Vec<Prepared> = (from..from + BATCH).map(|n| seed(organisation, mailbox, n)).collect();
             store.attach(&batch, &threading).await.unwrap();
         }
         // Copying wants the database for itself.
@@ -309,9 +330,13 @@ impl Filled {
 
     async fn round(&self, answered: Answered, n: usize) -> (f64, f64) {
         let copies = (self.messages / SEEDS as u64).saturating_sub(1);
-        let mails =
+        let mails: Vec<Prepared> =
             (n * MAILS..(n + 1) * MAILS).map(|n| arriving(self.organisation, self.mailbox, copies, answered, n)).collect();
-        timed(&self.store, mails).await
+        let answers = mails.iter().filter(|mail| !mail.keys.references.is_empty()).count();
+        let took = timed(&self.store, mails).await;
+        // An answer that finds nothing costs something else than what is measured here.
+        assert_eq!(took.joined, answers, "mails that joined a stored conversation, and answers");
+        (took.ms, took.cpu_ms)
     }
 }
 
@@ -381,11 +406,11 @@ pub(crate) async fn long_conversation(what: &str, url: &str) {
         // Many short ones: no conversation of this round grows beyond three messages.
         let mails: Vec<Prepared> = (0..1_000).flat_map(|n| answers(&format!("short.{round}.{n}"), number + n * 3, 3)).collect();
         number += 3_000;
-        short = short.min(timed(&store, mails).await.0);
+        short = short.min(timed(&store, mails).await.ms);
     }
     let mut growing = Vec::new();
     while (growing.len() * 10_000) < LONG as usize {
-        let took = timed(&store, answers("endless", number, 10_000)).await.0;
+        let took = timed(&store, answers("endless", number, 10_000)).await.ms;
         number += 10_000;
         growing.push(took);
     }
