@@ -31,9 +31,7 @@ pub enum SampleError {
         message: String,
     },
     /// A file that belongs to no sample.
-    #[error(
-        "{0}: not part of a sample (message.eml, or 01.eml 02.eml … of a conversation, sample.toml, expected.snap)"
-    )]
+    #[error("{0}: not part of a sample (message.eml, or 01.eml 02.eml … of a conversation, sample.toml, expected.snap)")]
     UnknownFile(PathBuf),
     /// A folder without a mail.
     #[error("{0}: no mail in it (message.eml, or 01.eml 02.eml … of a conversation)")]

@@ -12,10 +12,9 @@ use crate::mail::{NormalizedMail, SenderAuth};
 /// Results read of one mail: real fields have ten.
 const RESULTS_MAX: usize = 64;
 
-/// Whether the domain of From is the one that sent the mail.
-pub(super) fn sender_auth(mail: &NormalizedMail, trusted: &[String]) -> SenderAuth {
-    let from = mail.from.as_ref().map(|p| p.address.to_lowercase()).unwrap_or_default();
-    let Some((_, from)) = from.rsplit_once('@') else { return SenderAuth::Unknown };
+/// Whether the domain of the sender (From, else what stands in for it) is the one that sent the mail.
+pub(super) fn sender_auth(mail: &NormalizedMail, sender: &str, trusted: &[String]) -> SenderAuth {
+    let Some((_, from)) = sender.rsplit_once('@') else { return SenderAuth::Unknown };
     let from = ascii(from);
     let results = results(mail, trusted);
     let of = |method: &'static str| results.iter().filter(move |r| r.method == method);
@@ -23,8 +22,13 @@ pub(super) fn sender_auth(mail: &NormalizedMail, trusted: &[String]) -> SenderAu
         // A mail with two authors: what was checked is another address than the one that is shown.
         return SenderAuth::Fail;
     }
+    let has_from = mail.from.as_ref().is_some_and(|p| p.address.contains('@'));
     let said = |result: &str| of("dmarc").any(|r| r.result == result);
     let aligned = |r: &Found| r.result == "pass" && r.domains.iter().any(|d| is_aligned(d, &from));
+    if !has_from && !results.is_empty() && !of("dkim").chain(of("spf")).any(aligned) {
+        // DMARC looks at From alone: without one nobody vouches for Sender or the reverse-path.
+        return SenderAuth::Fail;
+    }
     if said("fail") {
         if of("arc").any(|r| r.result == "pass") { SenderAuth::Unknown } else { SenderAuth::Fail }
     } else if of("dmarc").next().is_some_and(|_| of("dmarc").all(|r| r.result == "pass"))
@@ -157,7 +161,21 @@ mod tests {
             headers: fields.iter().map(|(n, v)| Header { name: (*n).to_owned(), value: (*v).to_owned() }).collect(),
             ..NormalizedMail::default()
         };
-        sender_auth(&mail, &["mx.desk.test".to_owned()])
+        sender_auth(&mail, "ann@shop.test", &["mx.desk.test".to_owned()])
+    }
+
+    #[test]
+    fn without_from_only_what_is_aligned_with_the_sender_vouches_for_him() {
+        for (value, is) in [
+            ("mx.desk.test; dmarc=none", SenderAuth::Fail),
+            ("mx.desk.test; dmarc=pass; spf=pass smtp.mailfrom=x@evil.test", SenderAuth::Fail),
+            ("mx.desk.test; spf=pass smtp.mailfrom=ann@shop.test; dmarc=none", SenderAuth::Pass),
+            ("other.test; dmarc=pass", SenderAuth::Unknown),
+        ] {
+            let headers = vec![Header { name: "Authentication-Results".to_owned(), value: value.to_owned() }];
+            let mail = NormalizedMail { headers, ..NormalizedMail::default() };
+            assert_eq!(sender_auth(&mail, "ann@shop.test", &["mx.desk.test".to_owned()]), is, "{value}");
+        }
     }
 
     #[test]
@@ -248,7 +266,7 @@ mod tests {
             }],
             ..NormalizedMail::default()
         };
-        assert_eq!(sender_auth(&mail, &["mx.desk.test".to_owned()]), SenderAuth::Pass);
+        assert_eq!(sender_auth(&mail, "ann@bücher.test", &["mx.desk.test".to_owned()]), SenderAuth::Pass);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub fn keys(
     let threading = &limits.threading;
     let believed = threading.authserv_relays.is_empty()
         || envelope.client_ip.is_some_and(|ip| threading.authserv_relays.iter().any(|network| network.contains(ip)));
-    let auth = if believed { auth::sender_auth(mail, &threading.authserv_ids) } else { SenderAuth::Unknown };
+    let auth = if believed { auth::sender_auth(mail, &sender, &threading.authserv_ids) } else { SenderAuth::Unknown };
     let subject = subject(mail, &references);
     let automatic = class.class.is_automatic();
     let subject_tags = own::subject_tags(&mail.subject, SUBJECT_TAGS_MAX);

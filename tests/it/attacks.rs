@@ -403,6 +403,91 @@ fn row_loops_amplify_our_own_mail_is_known_when_it_comes_back() {
 }
 
 #[test]
+fn row_a_token_leaks_and_is_no_permission_however_it_is_shown() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    let address = desk.reply_address(ORG, ann, "ann@a.test");
+    let mut n = 0;
+    let mut tried = |desk: &mut Desk, change: &dyn Fn(&mut NormalizedMail), rcpt: &str| {
+        n += 1;
+        let mut guess = mail("mallory@m.test", &format!("{n}@m.test"), "hi", &[]);
+        change(&mut guess);
+        let (decision, there) = desk.take(&guess, rcpt);
+        (there == ann, decision.may)
+    };
+    // In places where no token is looked for, and in letters that only look like it.
+    assert!(!tried(&mut desk, &|m| m.subject = format!("Re: {address}"), DESK).0, "subject");
+    assert!(!tried(&mut desk, &|m| m.text = format!("Fwd:\n> Reply-To: {address}\n> {address}"), DESK).0, "text");
+    assert!(!tried(&mut desk, &|m| m.reply_to = vec![person(&address), person("ann@a.test")], DESK).0, "Reply-To");
+    for letters in [("a", "\u{430}"), ("e", "\u{435}"), ("a", "\u{ff41}"), ("2", "\u{ff12}"), ("b", "=62"), ("c", "%63")] {
+        let (local, domain) = address.rsplit_once('@').unwrap();
+        let (head, token) = local.split_at("reply+".len());
+        let alike = format!("{head}{}@{domain}", token.replace(letters.0, letters.1));
+        if alike != address {
+            assert!(!tried(&mut desk, &|m| m.cc = vec![person("ann@a.test")], &alike).0, "{letters:?}");
+        }
+    }
+    // Where it is found and he knows whose it is, he is heard as a stranger: in capitals, in fields of relays, with Sender, Resent-From
+    // or a reverse-path of hers.
+    let knowing = |m: &mut NormalizedMail| m.cc = vec![person("ann@a.test")];
+    assert_eq!(tried(&mut desk, &knowing, &address.to_uppercase()), (true, May::Unverified));
+    for name in ["Resent-To", "Delivered-To", "X-Original-To", "Envelope-To"] {
+        let shown = |m: &mut NormalizedMail| {
+            knowing(m);
+            m.headers.push(Header { name: name.to_owned(), value: format!("<{address}>") });
+            m.headers.push(Header { name: "Resent-From".to_owned(), value: "ann@a.test".to_owned() });
+        };
+        assert_eq!(tried(&mut desk, &shown, DESK), (true, May::Unverified), "{name}");
+    }
+    let as_secretary = |m: &mut NormalizedMail| m.sender = Some(person("ann@a.test"));
+    assert_eq!(tried(&mut desk, &as_secretary, &address), (true, May::Unverified));
+    assert_eq!(desk.participants(ann), HashSet::from(["ann@a.test"]));
+    // Hers in capitals works for her.
+    let (decision, there) = desk.take(&mail("Ann@A.test", "2@a.test", "Re", &[]), &address.to_uppercase());
+    assert_eq!((there, decision.may), (ann, May::Participant));
+}
+
+#[test]
+fn row_a_token_is_shown_to_another_tenant_in_a_field_that_everybody_writes() {
+    let mut desk = Desk::new();
+    let theirs = ConversationId(Uuid::from_u128(77));
+    desk.index.conversations.insert(theirs, ConversationFacts::default());
+    desk.index.owners.insert(theirs, OTHER);
+    let token = desk.reply_address(OTHER, theirs, "mallory@m.test");
+    // Written to both desks: at the other's address it is the other's business, and no alarm.
+    let mut both = mail("mallory@m.test", "1@m.test", "hi", &[]);
+    both.cc = vec![person(&token)];
+    let (decision, there) = desk.take(&both, DESK);
+    assert_eq!((decision.hold, decision.rule, there == theirs), (None, Rule::New, false));
+    // At an address of ours it is odd, in every field.
+    let ours = token.replace("other.test", "desk.test");
+    let mut shown = mail("mallory@m.test", "2@m.test", "hi", &[]);
+    shown.cc = vec![person(&ours)];
+    let (decision, there) = desk.take(&shown, DESK);
+    assert_eq!((decision.hold, there == theirs), (Some(HoldReason::ForeignEvidence), false));
+    let resent = with(mail("mallory@m.test", "3@m.test", "hi", &[]), "Resent-To", &ours);
+    assert_eq!(desk.take(&resent, DESK).0.hold, Some(HoldReason::ForeignEvidence));
+}
+
+#[test]
+fn row_a_participant_is_forged_without_from_or_beside_another() {
+    let mut desk = checked_desk();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    // No From, so that DMARC has nothing to look at.
+    let mut nameless = mail("ann@a.test", "2@m.test", "Re: Invoice", &["1@a.test"]);
+    nameless.from = None;
+    nameless.sender = Some(person("ann@a.test"));
+    let nameless = with(nameless, "Authentication-Results", "mx.desk.test; spf=pass smtp.mailfrom=m@m.test; dmarc=none");
+    let (decision, there) = desk.take(&nameless, DESK);
+    assert_eq!((there, decision.hold, decision.may), (ann, Some(HoldReason::ForgedParticipant), May::Unverified));
+    // Two authors: the relay looked at the one who is not shown.
+    let beside = mail("ann@a.test", "3@m.test", "Re: Invoice", &["1@a.test"]);
+    let beside = with(beside, "Authentication-Results", "mx.desk.test; dmarc=pass header.from=m.test");
+    let (decision, _) = desk.take(&beside, DESK);
+    assert_eq!((decision.hold, decision.may), (Some(HoldReason::ForgedParticipant), May::Unverified));
+}
+
+#[test]
 fn row_decoding_smuggles_nothing() {
     let mut desk = Desk::new();
     for address in [

@@ -58,7 +58,7 @@ impl Desk {
             client_ip: None,
             client_name: None,
             helo: None,
-            reverse_path: mail.from.as_ref().map(|p| p.address.clone()).unwrap_or_default(),
+            reverse_path: mail.from.as_ref().or(mail.sender.as_ref()).map(|p| p.address.clone()).unwrap_or_default(),
             recipients: vec![EnvelopeRecipient {
                 address: rcpt.to_owned(),
                 organisation: ORG,
