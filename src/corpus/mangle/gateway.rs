@@ -44,7 +44,8 @@ list! {
     // Whether a view shows it is a matter of taste: one that takes out every style that hides (as ours does) shows it.
     Draft "gateway.hidden-preheader", HTML, "SendGrid, Mailchimp, Proofpoint warning tags", "words at the top of the html that its style hides; all others stay as they are",
         |d, _| {
-            if d.truth.gap.is_some() || !rewrite(d, |t| insert_in_body(t, "<!-- Preheader Text : BEGIN --><div style=\"display:none !important;visibility:hidden;mso-hide:all;font-size:1px;color:#ffffff;line-height:1px;max-height:0px;opacity:0;overflow:hidden\">seen in the list of letters only</div><!-- Preheader Text : END -->\n")) { return false; }
+            // Several documents would have it several times.
+            if d.truth.gap.is_some() || d.shape == "apple-order" || !rewrite(d, |t| insert_in_body(t, "<!-- Preheader Text : BEGIN --><div style=\"display:none !important;visibility:hidden;mso-hide:all;font-size:1px;color:#ffffff;line-height:1px;max-height:0px;opacity:0;overflow:hidden\">seen in the list of letters only</div><!-- Preheader Text : END -->\n")) { return false; }
             if d.truth.text.is_none() {
                 d.truth.gap = Some(0);
                 d.truth.reply = None;
