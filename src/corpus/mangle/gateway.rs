@@ -17,16 +17,16 @@ const LINE_BYTES_MAX: usize = 998;
 
 list! {
     // learn.microsoft.com, Safe Links in Microsoft Defender for Office 365: `….safelinks.protection.outlook.com/?url=…&data=…`.
-    Draft "gateway.safe-links", TEXT, "Exchange Online (Safe Links)", "links lead to a gateway that has the whole of the old one escaped in its query",
+    Draft "gateway.safe-links", TEXT | FOOT | TRANSFER, "Exchange Online (Safe Links)", "links lead to a gateway that has the whole of the old one escaped in its query",
         |d, dice| { let key = dice.hex(24); links(d, |url| format!("https://eur01.safelinks.gate.example/?url={}&data=05%7C02%7C%7C{key}%7C0&sdata={key}%3D&reserved=0", percent(url))) };
     // help.proofpoint.com, URL Defense, version 3: `https://urldefense.com/v3/__URL__;KEYS!!TOKEN$`.
-    Draft "gateway.url-defense", TEXT, "Proofpoint (URL Defense 3)", "links with the old one between underscores, and ! and $ behind it",
+    Draft "gateway.url-defense", TEXT | FOOT | TRANSFER, "Proofpoint (URL Defense 3)", "links with the old one between underscores, and ! and $ behind it",
         |d, dice| { let key = dice.hex(16); links(d, |url| format!("https://urldefense.gate.example/v3/__{url}__;!!{key}!{key}_-{key}$")) };
     // campus.barracuda.com, Link Protection: `https://linkprotect.cudasvc.com/url?a=…&c=E,1,…,1&typo=1`.
-    Draft "gateway.link-protect", TEXT, "Barracuda (Link Protection)", "links with commas and ampersands behind the old one",
+    Draft "gateway.link-protect", TEXT | FOOT | TRANSFER, "Barracuda (Link Protection)", "links with commas and ampersands behind the old one",
         |d, dice| { let key = dice.hex(20); links(d, |url| format!("https://linkprotect.gate.example/url?a={}&c=E,1,{key},1&typo=1", percent(url).replace("%3A", "%3a").replace("%2F", "%2f"))) };
     // community.mimecast.com, Targeted Threat Protection: `https://protect-eu.mimecast.com/s/TOKEN?domain=…`.
-    Draft "gateway.protect-links", TEXT, "Mimecast (URL Protect)", "links that name only the domain of the old one",
+    Draft "gateway.protect-links", TEXT | FOOT | TRANSFER, "Mimecast (URL Protect)", "links that name only the domain of the old one",
         |d, dice| { let key = dice.hex(12); links(d, |url| { let host = url.split('/').nth(2).unwrap_or("x.example"); format!("https://protect-eu.gate.example/s/{key}?domain={host}") }) };
     // learn.microsoft.com, anti-phishing policies, first contact safety tip: a table above the text of the html, a line above the plain one.
     Draft "gateway.first-contact-tip", TEXT, "Exchange Online (first contact safety tip)", "a note above the text that letters of this sender are rare, with a link",

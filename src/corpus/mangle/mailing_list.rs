@@ -4,7 +4,7 @@
 //! False, and nothing changes, where a mangling does not apply; the room's promises are those of [`super`].
 
 use super::list;
-use super::slot::{FIELDS, FOOT, FROM, SUBJECT, TREE};
+use super::slot::{FIELDS, FOOT, FROM, HTML, SUBJECT, TREE};
 use super::text::{append, letter_first, prefix_subject};
 use crate::corpus::generate::TruePerson;
 use crate::corpus::generate::draft::{Content, Draft, Field, Mailbox, Part, Value};
@@ -38,7 +38,7 @@ list! {
             }
         };
     // Mailman 2 (msg_footer on what is not plain text) and Sympa (footer_type mime).
-    Draft "list.footer-part", FOOT | SUBJECT | TREE, "Mailman 2, Sympa (footer_type mime)", "the footer is a part of its own behind the whole body, and is shown below it",
+    Draft "list.footer-part", FOOT | SUBJECT | TREE | HTML, "Mailman 2, Sympa (footer_type mime)", "the footer is a part of its own behind the whole body, and is shown below it",
         |d, dice| {
             let wrapped = matches!(d.root.kind.as_str(), "multipart/report" | "multipart/signed");
             if d.truth.class != "person" || wrapped || !letter_first(d) || matches!(d.shape, "forwarded-mail" | "nested-mail" | "calendar") { return false; }
