@@ -97,14 +97,20 @@ const RIVALS: &[&Encoding] = &[
 
 /// The likeliest charset of bytes that are not valid UTF-8, and the next one that makes another text of them.
 pub(super) fn choose(bytes: &[u8]) -> Choice {
-    let guess = Charset::Known(guess(bytes));
-    let pages = ["ibm850", "ibm852"].into_iter().filter_map(|n| legacy::by_name(n.as_bytes())).map(Charset::Legacy);
-    // 0xA0 alone is the no-break space of all charsets of ISO 8859 and of Windows, not the á or а of DOS.
+    // 0xA0 alone is the no-break space of all charsets of ISO 8859 and of Windows, not the á or а of DOS, nor the first half
+    // of an ideograph whose second half is the letter behind it.
     let is_blank_alone = !bytes.iter().any(|b| !b.is_ascii() && *b != 0xa0);
-    let is_of_dos = |c: &Charset| matches!(c, Charset::Legacy(_)) || *c == Charset::Known(IBM866);
+    let guess = Charset::Known(if is_blank_alone { WINDOWS_1252 } else { guess(bytes) });
+    let pages = ["ibm850", "ibm852"].into_iter().filter_map(|n| legacy::by_name(n.as_bytes())).map(Charset::Legacy);
+    let has_a_letter_there = |c: &Charset| {
+        matches!(c, Charset::Legacy(_)) || [IBM866, GBK, GB18030, BIG5, EUC_KR, SHIFT_JIS, EUC_JP].map(Charset::Known).contains(c)
+    };
     let is_hardly_written = guess == Charset::Known(ISO_8859_4) && weight(bytes) < LATIN_4_WEIGHT_MIN;
-    let rivals =
-        RIVALS.iter().map(|e| Charset::Known(e)).chain(pages).filter(|c| *c != guess && !(is_blank_alone && is_of_dos(c)));
+    let rivals = RIVALS
+        .iter()
+        .map(|e| Charset::Known(e))
+        .chain(pages)
+        .filter(|c| *c != guess && !(is_blank_alone && has_a_letter_there(c)));
     let mut ranked: Vec<(Charset, u32, u32)> = std::iter::once(guess)
         .chain(rivals)
         .map(|charset| {
