@@ -68,7 +68,7 @@ fn a_sample_that_is_added_holds_and_a_wrong_expectation_fails() {
         "RFC 2047 5",
     ];
     assert_eq!(tidegate(&add, "").status.code(), Some(0));
-    assert_eq!(tidegate(&add, "").status.code(), Some(1), "a sample is never overwritten");
+    assert_eq!(tidegate(&add, "").status.code(), Some(2), "a sample is never overwritten: another name is asked for");
     assert_eq!(tidegate(&["corpus", "--corpus", &root, "check", "--mangled", "0"], "").status.code(), Some(0));
     let description = folder.path().join("corpus/headers/greeting/sample.toml");
     let wrong = std::fs::read_to_string(&description).unwrap().replace("Grüße", "something else");
@@ -124,7 +124,11 @@ fn several_mails_become_a_conversation_without_its_people() {
     );
     let out = tidegate(&add.iter().map(String::as_str).collect::<Vec<_>>(), "");
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8(out.stderr).unwrap());
-    assert!(String::from_utf8(out.stdout).unwrap().trim_end().ends_with("and commit both."));
+    let told = String::from_utf8(out.stdout).unwrap();
+    let steps: Vec<&str> =
+        told.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(". ")).map(|(number, _)| number).collect();
+    assert_eq!(steps, ["1", "2", "3", "4", "5"], "it says what to do next, to the commit: {told}");
+    assert!(told.trim_end().ends_with("commit."), "{told}");
     let sample = folder.path().join("corpus/conversations/two");
     let text = std::fs::read_to_string(sample.join("02.eml")).unwrap();
     assert!(!text.contains("Quillfeather") && !text.contains("ann@sender") && text.len() == MAIL.len() + 14, "{text}");

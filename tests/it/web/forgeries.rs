@@ -18,7 +18,7 @@ fn by_ann(fields: &[&str]) -> Option<(String, String, String)> {
 
 on_both_databases! {
     async fn a_forged_participant_is_held_and_has_no_voice_when_released(db: Database) {
-        let mut desk = Desk::new(&db, IDS).await;
+        let mut desk = Desk::new(db, IDS).await;
         assert_eq!(desk.take(by_ann(&[PASS]))["attached"], 1);
         assert_eq!(desk.take(by_ann(&[PASS, ANSWER]))["attached"], 2, "she is herself");
         assert_eq!(desk.take(by_ann(&[ANSWER]))["attached"], 3, "nobody said anything");
@@ -50,7 +50,7 @@ on_both_databases! {
 
     async fn a_client_that_is_no_relay_of_ours_says_nothing_of_itself(db: Database) {
         let elsewhere = format!("{IDS}authserv_relays = [\"192.0.2.0/24\"]\n");
-        let mut desk = Desk::new(&db, &elsewhere).await;
+        let mut desk = Desk::new(db, &elsewhere).await;
         assert_eq!(desk.take(by_ann(&[PASS]))["attached"], 1);
         assert_eq!(desk.take(by_ann(&[FAIL, ANSWER]))["attached"], 2, "who talks to us directly may write what he likes");
         let here = format!("{IDS}authserv_relays = [\"192.0.2.0/24\", \"127.0.0.1\"]\n");
