@@ -161,6 +161,12 @@ pub fn charset_read(bytes: &[u8], label: Option<&[u8]>) -> Option<String> {
     Some(detail.split_once("read as ")?.1.split([',', ';', '(', ' ']).next()?.to_ascii_lowercase())
 }
 
+/// The text that bytes are read as; `label` is what is said of their charset.
+#[must_use]
+pub fn charset_text(bytes: &[u8], label: Option<&[u8]>) -> String {
+    charset::decode(bytes, label, None).text.into_owned()
+}
+
 /// Whether a field of this name tells a header from prose where the form is broken.
 #[must_use]
 pub fn is_known_field(name: &[u8]) -> bool {

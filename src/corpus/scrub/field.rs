@@ -82,15 +82,16 @@ pub(super) fn scrub(words: &mut Words, place: &Place<'_>, out: &mut [u8], name: 
     if name == "content-type" || name == "content-disposition" {
         let mut told = told_parameters(&place.src[value.clone()]).into_iter().peekable();
         while let Some(piece) = told.next() {
-            let at = |r: &Range<usize>| value.start + r.start..value.start + r.end;
-            let mut pieces = vec![at(&piece.value)];
+            let whole = |p: Parameter| Parameter { value: value.start + p.value.start..value.start + p.value.end, ..p };
+            let is_first = piece.section.is_some();
+            let mut pieces = vec![whole(piece)];
             // `name*0*=…; name*1*=…` is one value, and may be cut within a letter.
-            while let Some(next) = told.next_if(|next| piece.section.is_some() && next.section.is_some_and(|n| n > 0)) {
-                pieces.push(at(&next.value));
+            while let Some(next) = told.next_if(|next| is_first && next.section.is_some_and(|n| n > 0)) {
+                pieces.push(whole(next));
             }
             match pieces.as_slice() {
-                [one] => text(words, place, out, one.clone(), &|_| false),
-                several => literal(words, place, out, several, &|_| false),
+                [one] => text(words, place, out, one.value.clone(), &|_| false),
+                several => sections(words, place, out, several),
             }
         }
         return;
@@ -142,10 +143,13 @@ fn shift(words: &Words, src: &[u8], out: &mut [u8], range: Range<usize>) {
     }
 }
 
-/// Where the value of a parameter stands, and which section of a longer value it is (RFC 2231 section 3).
+/// Where the value of a parameter stands.
 struct Parameter {
     value: Range<usize>,
+    /// Which section of a longer value it is (RFC 2231 section 3).
     section: Option<u32>,
+    /// Its name ends with a `*`: it has escapes (RFC 2231 section 4).
+    extended: bool,
 }
 
 /// The values of parameters that name people's things: file names, ids. All others are for programs.
@@ -176,7 +180,8 @@ fn told_parameters(value: &[u8]) -> Vec<Parameter> {
             let section = digits.take(4).fold(None, |n, digit| Some(n.unwrap_or(0) * 10 + u32::from(digit - b'0')));
             // The sign of a quote is between the sections of a value, not in it.
             let quoted = matches!(value.get(begin), Some(b'"' | b'\'')) && begin < end;
-            out.push(Parameter { value: begin + usize::from(quoted)..end, section });
+            let extended = lower[from..from + behind].trim_ascii_end().ends_with(b"*");
+            out.push(Parameter { value: begin + usize::from(quoted)..end, section, extended });
             from = end.max(from);
         }
     }
@@ -220,7 +225,7 @@ fn nested(
     let mut at = range.start;
     let mut n = 0;
     while n < encoded.len() {
-        literal(words, place, out, std::slice::from_ref(&(at..encoded[n].all.start)), fixed);
+        literal(words, place, out, at..encoded[n].all.start, fixed);
         // Neighbours of one charset are read as one.
         let mut view = View::default();
         let first = n;
@@ -231,7 +236,7 @@ fn nested(
             if encoded[n].base64 {
                 view.base64(src, encoded[n].content.clone());
             } else {
-                view.quoted(src, encoded[n].content.clone(), b'=');
+                view.quoted(src, encoded[n].content.clone());
             }
             n += 1;
         }
@@ -250,21 +255,40 @@ fn nested(
         view.bytes = bytes;
         view.write(src, out);
     }
-    literal(words, place, out, std::slice::from_ref(&(at..range.end)), fixed);
+    literal(words, place, out, at..range.end, fixed);
 }
 
-/// Replaces words as they stand, or percent-encoded; what stands in several places is one text.
-fn literal(words: &mut Words, place: &Place<'_>, out: &mut [u8], ranges: &[Range<usize>], fixed: &dyn Fn(usize) -> bool) {
+/// Replaces words as they stand, or percent-encoded.
+fn literal(words: &mut Words, place: &Place<'_>, out: &mut [u8], range: Range<usize>, fixed: &dyn Fn(usize) -> bool) {
     let mut view = View::default();
-    for range in ranges {
-        let bytes = &place.src[range.clone()];
-        // `utf-8'en'%C3%BC` of RFC 2231.
-        if bytes.windows(3).any(|w| w[0] == b'%' && w[1].is_ascii_hexdigit() && w[2].is_ascii_hexdigit()) {
-            view.quoted(place.src, range.clone(), b'%');
+    // `utf-8'en'%C3%BC` of RFC 2231.
+    if has_escape(&place.src[range.clone()]) {
+        view.percent(place.src, &range.collect::<Vec<_>>());
+    } else {
+        view.raw(place.src, range);
+    }
+    replace(words, place, out, view, fixed);
+}
+
+/// Replaces the words of a value that stands in several sections: it is one text, and even an escape may be cut.
+fn sections(words: &mut Words, place: &Place<'_>, out: &mut [u8], pieces: &[Parameter]) {
+    let mut view = View::default();
+    for alike in pieces.chunk_by(|a, b| a.extended == b.extended) {
+        let places: Vec<usize> = alike.iter().flat_map(|p| p.value.clone()).collect();
+        if alike[0].extended || alike.iter().any(|p| has_escape(&place.src[p.value.clone()])) {
+            view.percent(place.src, &places);
         } else {
-            view.raw(place.src, range.clone());
+            alike.iter().for_each(|p| view.raw(place.src, p.value.clone()));
         }
     }
+    replace(words, place, out, view, &|_| false);
+}
+
+fn has_escape(bytes: &[u8]) -> bool {
+    bytes.windows(3).any(|w| w[0] == b'%' && w[1].is_ascii_hexdigit() && w[2].is_ascii_hexdigit())
+}
+
+fn replace(words: &mut Words, place: &Place<'_>, out: &mut [u8], mut view: View, fixed: &dyn Fn(usize) -> bool) {
     if view.bytes.is_empty() {
         return;
     }

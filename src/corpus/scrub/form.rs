@@ -211,8 +211,16 @@ fn wide(bytes: &[u8], label: &str) -> Option<Form> {
         [0xfe, 0xff, ..] if even > 0 || labelled => Some(Form::Wide { big: true }),
         _ if half > 1 && even * 10 > half * 4 && odd * 10 < half => Some(Form::Wide { big: true }),
         _ if half > 1 && odd * 10 > half * 4 && even * 10 < half => Some(Form::Wide { big: false }),
+        _ if labelled => unmarked(bytes, label),
         _ => None,
     }
+}
+
+/// UTF-16 of a script without NULs: in the order of bytes in which the reader reads it, if it does.
+fn unmarked(bytes: &[u8], label: &str) -> Option<Form> {
+    let read = normalize::charset_text(bytes, Some(label.as_bytes()));
+    let is_read = |e: &'static Encoding| e.decode_without_bom_handling(bytes).0 == read;
+    [UTF_16BE, UTF_16LE].into_iter().find(|e| is_read(e)).map(|e| Form::Wide { big: e == UTF_16BE })
 }
 
 #[cfg(test)]
@@ -225,6 +233,9 @@ mod tests {
         assert_eq!(form_of(b"\xcf\xf0\xe8\xe2\xe5\xf2", Some("windows-1251")), Form::Single(WINDOWS_1251));
         assert_eq!(form_of(b"\x1b$B4A\x1b(B", None), Form::SevenBitPairs);
         assert_eq!(form_of(b"h\0i\0 \0y\0o\0u\0", None), Form::Wide { big: false });
+        assert_eq!(form_of(b"\x04\x1b\x040\x04<", Some("utf-16")), Form::Wide { big: true });
+        assert_eq!(form_of(b"\x1b\x040\x04<\x04", Some("utf-16le")), Form::Wide { big: false });
+        assert_eq!(form_of(b"plain", Some("utf-16")), Form::Utf8);
         assert_eq!(form_of(b"\xff\xfe\0\0h\0\0\0", None), Form::Wider { big: false });
         assert_eq!(form_of(b"\xc4\xe3\xba\xc3", Some("gb2312")), Form::Double(GBK));
         assert_eq!(form_of("GrÃ¼ÃŸe".as_bytes(), Some("utf-8")), Form::Twice(WINDOWS_1252));

@@ -28,6 +28,7 @@ mod markup;
 mod pool;
 mod portrait;
 mod rtf;
+mod tnef;
 mod view;
 mod walk;
 mod words;

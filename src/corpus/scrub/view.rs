@@ -11,8 +11,8 @@ use std::ops::Range;
 enum Place {
     /// As it is.
     Raw(usize),
-    /// As two hexadecimal digits, from here.
-    Hex(usize),
+    /// As two hexadecimal digits, here and here: a cut may stand between them.
+    Hex(usize, usize),
     /// Within a run of base64.
     Run,
     /// The upper half of a letter that is written as it is, here.
@@ -44,24 +44,43 @@ impl View {
         }
     }
 
-    /// Bytes written as `=XX` (or `%XX`) among others; a soft line break is no byte.
-    pub(super) fn quoted(&mut self, src: &[u8], range: Range<usize>, sign: u8) {
+    /// Bytes written as `=XX` among others; a soft line break is no byte.
+    pub(super) fn quoted(&mut self, src: &[u8], range: Range<usize>) {
         let mut at = range.start;
         while at < range.end {
             let rest = &src[at..range.end];
             match rest {
-                [s, high, low, ..] if *s == sign && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                [b'=', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                     self.bytes.push(hex(*high) << 4 | hex(*low));
-                    self.places.push(Place::Hex(at + 1));
+                    self.places.push(Place::Hex(at + 1, at + 2));
                     at += 3;
                 }
-                [b'=', tail @ ..] if sign == b'=' && soft_break(tail) > 0 => at += 1 + soft_break(tail),
+                [b'=', tail @ ..] if soft_break(tail) > 0 => at += 1 + soft_break(tail),
                 [byte, ..] => {
                     self.bytes.push(*byte);
                     self.places.push(Place::Raw(at));
                     at += 1;
                 }
                 [] => break,
+            }
+        }
+    }
+
+    /// Bytes written as `%XX` among others, of these places: what stands between them is no part of the text.
+    pub(super) fn percent(&mut self, src: &[u8], places: &[usize]) {
+        let mut rest = places;
+        while let [at, behind @ ..] = rest {
+            match behind {
+                [high, low, tail @ ..] if src[*at] == b'%' && src[*high].is_ascii_hexdigit() && src[*low].is_ascii_hexdigit() => {
+                    self.bytes.push(hex(src[*high]) << 4 | hex(src[*low]));
+                    self.places.push(Place::Hex(*high, *low));
+                    rest = tail;
+                }
+                tail => {
+                    self.bytes.push(src[*at]);
+                    self.places.push(Place::Raw(*at));
+                    rest = tail;
+                }
             }
         }
     }
@@ -166,12 +185,11 @@ impl View {
         for (byte, place) in self.bytes.iter().zip(&self.places) {
             match place {
                 Place::Raw(at) => out[*at] = *byte,
-                Place::Hex(at) => {
-                    let small = src[*at].is_ascii_lowercase() || src[*at + 1].is_ascii_lowercase();
-                    for (n, digit) in [byte >> 4, byte & 15].into_iter().enumerate() {
-                        let letter = if small { b"0123456789abcdef" } else { b"0123456789ABCDEF" };
-                        out[*at + n] = letter[usize::from(digit)];
-                    }
+                Place::Hex(high, low) => {
+                    let small = src[*high].is_ascii_lowercase() || src[*low].is_ascii_lowercase();
+                    let letters = if small { b"0123456789abcdef" } else { b"0123456789ABCDEF" };
+                    out[*high] = letters[usize::from(byte >> 4)];
+                    out[*low] = letters[usize::from(byte & 15)];
                 }
                 Place::Run | Place::Above(_) => {}
             }
@@ -286,8 +304,16 @@ mod tests {
 
     #[test]
     fn quoted_printable_keeps_its_form() {
-        let (before, after) = turned("a=62c=\r\nd=6a =zz", |v, s| v.quoted(s, 0..s.len(), b'='));
+        let (before, after) = turned("a=62c=\r\nd=6a =zz", |v, s| v.quoted(s, 0..s.len()));
         assert_eq!((before.as_str(), after.as_str()), ("abcdj =zz", "A=42C=\r\nD=4a =ZZ"));
+    }
+
+    #[test]
+    fn an_escape_that_is_cut_is_one_byte() {
+        let text = "a%6; k=2%62%6";
+        let places: Vec<usize> = (0..3).chain(7..13).collect();
+        let (before, after) = turned(text, |v, s| v.percent(s, &places));
+        assert_eq!((before.as_str(), after.as_str()), ("abb%6", "A%4; k=2%42%6"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::field::{self, Part, Place};
 use super::form::{self, Form, form_of};
 use super::kept;
 use super::markup;
+use super::tnef;
 use super::view::{View, is_base64};
 use super::words::{Text, Words};
 use crate::normalize;
@@ -213,9 +214,9 @@ impl<'a> Walk<'a, '_> {
         match part.encoding.as_str() {
             "base64" | "base-64" | "x-base64" | "b" if is_base64(body) => tail = view.base64(self.src, range.clone()),
             "quoted-printable" | "quotedprintable" | "quoted_printable" | "quoted-printeable" | "quoted" | "qp" | "q" => {
-                view.quoted(self.src, range.clone(), b'=')
+                view.quoted(self.src, range.clone())
             }
-            "" if is_text(&part.kind) && normalize::is_quoted_printable(body) => view.quoted(self.src, range.clone(), b'='),
+            "" if is_text(&part.kind) && normalize::is_quoted_printable(body) => view.quoted(self.src, range.clone()),
             _ => view.raw(self.src, range.clone()),
         }
         let kind = part.kind.as_str();
@@ -223,8 +224,8 @@ impl<'a> Walk<'a, '_> {
         let bytes = std::mem::take(&mut view.bytes);
         view.bytes = if is_mail {
             mail(self.words, &bytes, self.depth + 1)
-        } else if binary::is_tnef(&bytes) {
-            binary::tnef(self.words, &bytes)
+        } else if tnef::is_tnef(&bytes) {
+            tnef::scrub(self.words, &bytes)
         } else if kind.contains("pkcs7") || part.name.ends_with(".p7m") || part.name.ends_with(".p7s") {
             binary::printable(self.words, &bytes)
         } else if is_text(kind) || looks_like_text(&bytes) {
@@ -262,7 +263,8 @@ pub(super) fn text(
     in_form(words, bytes, form_of(bytes, charset), free, kind, stays)
 }
 
-fn in_form(
+/// The same, where the form is known.
+pub(super) fn in_form(
     words: &mut Words,
     bytes: &[u8],
     form: Form,
@@ -292,7 +294,7 @@ fn is_text(kind: &str) -> bool {
 }
 
 /// A file that is a text whatever its type says.
-fn looks_like_text(bytes: &[u8]) -> bool {
+pub(super) fn looks_like_text(bytes: &[u8]) -> bool {
     let sample = &bytes[..bytes.len().min(4096)];
     let strange = sample.iter().filter(|b| **b < b' ' && !b.is_ascii_whitespace()).count();
     let high = sample.iter().filter(|b| !b.is_ascii()).count();
