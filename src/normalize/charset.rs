@@ -375,6 +375,26 @@ mod tests {
     }
 
     #[test]
+    fn line_ends_change_neither_the_charset_nor_its_score() {
+        // More than is looked at, so that what is looked at would be another text.
+        for (encoding, text, label) in [
+            (WINDOWS_1251, "Подскажите\nкогда\nбудет\nзаказ щ\n", ""),
+            (GB18030, "请问\n我的\n订单\n", ""),
+            (WINDOWS_1250, "Příliš\nžluťoučký\nkůň\n", "iso-8859-1"),
+            (SHIFT_JIS, "明日の\n会議\n", "us-ascii"),
+        ] {
+            let lf = encoding.encode(text).0.repeat(3000);
+            let crlf: Vec<u8> =
+                lf.iter().flat_map(|b| if *b == b'\n' { &b"\r\n"[..] } else { std::slice::from_ref(b) }).copied().collect();
+            let [lf, crlf] = [&lf, &crlf].map(|bytes| decode(bytes, Some(label.as_bytes()).filter(|l| !l.is_empty()), None));
+            assert_eq!((lf.text, lf.repair), (crlf.text.replace('\r', "").into(), crlf.repair));
+        }
+        // The third and the fourth byte of a letter of gb18030, cut off by the end of a line.
+        let score = |bytes: &[u8]| score(bytes, Charset::Known(GB18030));
+        assert_eq!(score(b"\x81\x30\n\xd6\xd0\xce\xc4"), score(b"\x81\x30\r\n\xd6\xd0\xce\xc4"));
+    }
+
+    #[test]
     fn labels_have_many_spellings() {
         for label in ["1252", "cp1252", "windows_1252", "iso-8859-1", "\"ISO-8859-1\"", "latin1", "iso8859_15", "cp-1252"] {
             assert_eq!(read(b"caf\xe9", label), ("café".into(), None), "{label}");

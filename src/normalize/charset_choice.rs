@@ -11,8 +11,7 @@ use super::charset::{Charset, Text};
 use super::charset_label::{self as label, Label};
 use super::charset_legacy as legacy;
 use super::charset_mend as mend;
-use super::charset_score::{lists_letters, sample, score, weight, writes_another_alphabet};
-use super::span::Span;
+use super::charset_score::{lists_letters, sample, score, up_to, weight, writes_another_alphabet};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
     BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, IBM866, ISO_8859_2, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8,
@@ -129,8 +128,8 @@ pub(super) fn choose(bytes: &[u8]) -> Choice {
     ranked.sort_by_key(|(_, _, counts)| std::cmp::Reverse(*counts));
     let (charset, score, _) = ranked.first().copied().unwrap_or((guess, 0, 0));
     let sample = sample(bytes).unwrap_or_default();
-    let text = charset.decode(sample);
-    let runner_up = ranked.iter().skip(1).find(|(other, _, _)| other.decode(sample) != text).map(|(c, s, _)| (*c, *s));
+    let text = charset.decode(&sample);
+    let runner_up = ranked.iter().skip(1).find(|(other, _, _)| other.decode(&sample) != text).map(|(c, s, _)| (*c, *s));
     Choice { charset, score, guessed: charset == guess, runner_up }
 }
 
@@ -200,13 +199,14 @@ pub(super) fn challenge(bytes: &[u8], claim: &'static Encoding) -> Option<Choice
 
 /// What the detector takes bytes for that are not valid UTF-8.
 fn guess(bytes: &[u8]) -> &'static Encoding {
+    let bytes = &*up_to(bytes, DETECT_BYTES);
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-    detector.feed(bytes.before(DETECT_BYTES), true);
+    detector.feed(bytes, true);
     let found = detector.guess(None, Utf8Detection::Deny);
     if found == GBK {
         return GB18030;
     }
-    if found == WINDOWS_1252 && mend::is_hungarian(&found.decode_without_bom_handling(bytes.before(DETECT_BYTES)).0) {
+    if found == WINDOWS_1252 && mend::is_hungarian(&found.decode_without_bom_handling(bytes).0) {
         return WINDOWS_1250;
     }
     found

@@ -271,6 +271,7 @@ fn hz(bytes: &[u8]) -> String {
                 rest = after.after(1);
             }
             (b'~', Some(b'\n')) => rest = after.after(1),
+            (b'~', Some(b'\r')) if after.get(1) == Some(&b'\n') => rest = after.after(2),
             (b'\n', _) => {
                 chinese = false;
                 out.push(byte);
@@ -360,6 +361,7 @@ mod tests {
         assert_eq!(Legacy::Iso2022Jp.decode(b"F\x1b$\ns\x1b$B"), "F\ns", "a sequence ends with its line");
         assert_eq!(Legacy::Iso2022Kr.decode(b"a\x1b$)\nb"), "a\nb");
         assert_eq!(Legacy::Hz.decode(b"~{VPND~} ~~"), "中文 ~");
+        assert_eq!(Legacy::Hz.decode(b"a~\nb~\r\nc"), "abc", "a line that goes on, whatever the line end");
     }
 
     #[test]

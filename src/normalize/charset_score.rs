@@ -11,6 +11,7 @@
 use super::charset::Charset;
 use super::span::Span;
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -91,7 +92,7 @@ fn script(c: char) -> Option<Script> {
 
 /// The score of bytes read in a charset; `None` where all of them are ASCII.
 pub(super) fn score(bytes: &[u8], charset: Charset) -> Option<u32> {
-    let bytes = sample(bytes)?;
+    let bytes = &*sample(bytes)?;
     let points = match charset {
         Charset::Known(e) if e == GBK || [GB18030, BIG5, EUC_KR, EUC_JP, SHIFT_JIS].contains(&e) => by_row(bytes, e),
         _ => by_letter(&charset.decode(bytes)),
@@ -105,9 +106,27 @@ pub(super) fn weight(bytes: &[u8]) -> usize {
 }
 
 /// From the letter before the first byte beyond ASCII: in no charset is that within a letter.
-pub(super) fn sample(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn sample(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     let first = bytes.iter().position(|b| !b.is_ascii())?;
-    Some(bytes.after(first.saturating_sub(1)).before(SAMPLE_BYTES))
+    Some(up_to(bytes.after(first.saturating_sub(1)), SAMPLE_BYTES))
+}
+
+/// The first `count` bytes without the CRs before LF: what is judged by them is judged alike however a relay wrote the line
+/// ends.
+pub(super) fn up_to(bytes: &[u8], count: usize) -> Cow<'_, [u8]> {
+    let whole = bytes.before(count);
+    if !memchr::memchr_iter(b'\r', whole).any(|at| bytes.get(at + 1) == Some(&b'\n')) {
+        return whole.into();
+    }
+    let mut out = Vec::with_capacity(whole.len());
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first().filter(|_| out.len() < count) {
+        if byte != b'\r' || after.first() != Some(&b'\n') {
+            out.push(byte);
+        }
+        rest = after;
+    }
+    out.into()
 }
 
 /// Letters that list an alphabet need to be so many to be none of another script by chance.
@@ -117,7 +136,7 @@ const LISTED_MIN: usize = 8;
 /// the name of a font. Nobody writes so, and the score can't judge it; the label is all there is.
 pub(super) fn lists_letters(bytes: &[u8], charset: Charset) -> bool {
     let Some(bytes) = sample(bytes) else { return false };
-    let text = charset.decode(bytes);
+    let text = charset.decode(&bytes);
     let letters: Vec<char> = text.chars().filter(|c| !c.is_ascii()).collect();
     let lower: HashSet<char> = letters.iter().filter_map(|c| c.to_lowercase().next()).collect();
     let distinct: HashSet<&char> = letters.iter().collect();
@@ -135,7 +154,7 @@ const OTHER_LETTERS_MIN: usize = 4;
 /// another charset hardly ever fall on letters of one alphabet only, and on none that nobody writes.
 pub(super) fn writes_another_alphabet(bytes: &[u8], encoding: &'static Encoding) -> bool {
     let Some(sample) = sample(bytes).filter(|_| !encoding.is_single_byte()) else { return false };
-    let text = Charset::Known(encoding).decode(sample);
+    let text = Charset::Known(encoding).decode(&sample);
     // A letter may be cut by the sample.
     let text = if sample.len() == SAMPLE_BYTES { text.trim_end_matches('\u{fffd}') } else { &text };
     if text.chars().any(|c| matches!(c, '\u{80}'..='\u{9f}' | '\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\u{ff61}'..='\u{ff9f}')) {
