@@ -6,6 +6,8 @@
 //! # Trust
 //! None: a name never leads out of a folder, holds no control or direction characters and is short.
 
+use super::encoded_word;
+use super::repair::Repairs;
 use super::span::{Span, shorten};
 use crate::mail::Attachment;
 use ring::digest;
@@ -13,9 +15,31 @@ use std::collections::HashSet;
 
 /// Bytes of a file name: what common file systems take.
 const NAME_BYTES_MAX: usize = 200;
+/// What stands around a name and is no part of it.
+const AROUND: [char; 2] = ['"', ' '];
 
-/// Makes a name safe: the last step of a path, printable, no direction marks, not only dots.
+/// Names within names that are read: each is one that a program encoded once more.
+const NAMES_WITHIN_MAX: usize = 16;
+
+/// Makes a name safe: the last step of a path, printable, no direction marks, not only dots, and no encoded-word left in it,
+/// whoever wrote one where none is read (RFC 2231, uuencode, a winmail.dat).
 pub(super) fn clean_name(raw: &str) -> String {
+    let mut name = printable_name(raw);
+    for _ in 0..NAMES_WITHIN_MAX {
+        if !name.contains("=?") {
+            break;
+        }
+        let within = encoded_word::decode(name.as_bytes(), Some(b"utf-8"), "", &mut Repairs::default());
+        if within == name {
+            break;
+        }
+        name = printable_name(&within);
+    }
+    name
+}
+
+/// The last step of a path, printable, no direction marks, not only dots.
+fn printable_name(raw: &str) -> String {
     let is_path = |c: char| matches!(c, '/' | '\\');
     // A path ends in a name; `a/` and `\` do not.
     let last = raw.trim().rsplit(is_path).find(|p| !p.trim().is_empty()).unwrap_or_default();
@@ -27,7 +51,7 @@ pub(super) fn clean_name(raw: &str) -> String {
         })
         .collect();
     let joined = printable.split_whitespace().collect::<Vec<_>>().join(" ");
-    let name = joined.trim_matches('"').trim();
+    let name = joined.trim_matches(AROUND);
     if name.chars().all(|c| c == '.') {
         return String::new();
     }
@@ -38,7 +62,7 @@ pub(super) fn clean_name(raw: &str) -> String {
     let extension = name.rsplit_once('.').map(|(_, e)| e).filter(|e| e.len() <= 16);
     match extension {
         Some(e) => format!("{}.{e}", shorten(name, NAME_BYTES_MAX - e.len() - 1)),
-        None => shorten(name, NAME_BYTES_MAX).to_owned(),
+        None => shorten(name, NAME_BYTES_MAX).trim_end_matches(AROUND).to_owned(),
     }
 }
 
@@ -219,6 +243,23 @@ mod tests {
         assert_eq!(clean_name(".."), "");
         assert_eq!(clean_name("in\u{202e}fdp.exe"), "infdp.exe");
         assert_eq!(clean_name(" a\r\n b.txt "), "a b.txt");
+    }
+
+    #[test]
+    fn no_encoded_word_is_left_in_a_name() {
+        assert_eq!(clean_name("see =?utf-8?Q?caf=C3=A9.txt?="), "see café.txt");
+        assert_eq!(clean_name("=?utf-8?Q?a=3D=3Futf-8=3FQ=3Fb=2E?=txt=?="), "ab.txt");
+        assert_eq!(clean_name("=?utf -8?Q?a.p?fd="), "a.p?fd");
+        assert_eq!(clean_name("a =? b.txt"), "a =? b.txt");
+    }
+
+    #[test]
+    fn a_clean_name_is_clean() {
+        let long = "a ".repeat(300);
+        for odd in ["\" \"x", "\"a\" b \" \"", long.as_str(), " \"\" a \"/ ", "=?utf-8?Q?_=22_=22x?="] {
+            let name = clean_name(odd);
+            assert_eq!(clean_name(&name), name, "{odd:?}");
+        }
     }
 
     #[test]
