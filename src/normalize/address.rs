@@ -394,8 +394,12 @@ fn squeeze(text: &str) -> String {
 }
 
 fn push(people: &mut Vec<Person>, mut person: Person) {
-    // Also where an address is taken as it stands: a quoted local part.
+    // Also where an address is taken as it stands: a quoted local part. What stood behind a blank may be gone then.
     person.address.retain(|c| !c.is_control());
+    let end = person.address.trim_end().len();
+    person.address.truncate(end);
+    let blanks = person.address.len() - person.address.trim_start().len();
+    person.address.drain(..blanks);
     if !person.name.is_empty() || !person.address.is_empty() {
         people.push(person);
     }
@@ -500,6 +504,10 @@ mod tests {
         assert_eq!(read("\"a\u{5} b\"@c.\u{5}example"), one("", "\"a b\"@c.example"));
         assert_eq!(read("An\u{4}n L\u{1b}ee <a@b.example>"), one("An n L ee", "a@b.example"));
         assert_eq!(read("daemon\u{8} (Mail\u{8})"), one("Mail", "daemon"));
+        for hidden in ["<\"daemon\u{a0}\u{8}\">", "\"a b\"@c.example\u{a0}\u{8}", "<\"\u{200b}\u{a0}daemon\u{2003}\u{200b}\">"] {
+            let address = &read(hidden)[0].1;
+            assert_eq!(address.trim(), address, "{hidden:?}");
+        }
     }
 
     #[test]
