@@ -10,6 +10,10 @@ use std::fmt::Write as _;
 
 /// Longer fields hold no date.
 const DATE_BYTES_MAX: usize = 200;
+/// No place on earth is further from Greenwich.
+const OFFSET_MINUTES_MAX: i32 = 14 * 60;
+/// The year after it has days that are no points in time everywhere (RFC 3339 ends with it).
+const YEAR_MAX: i32 = 9998;
 
 /// A date as RFC 3339, and whether it had the form of RFC 5322.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +49,8 @@ struct Found {
     clock_ahead: bool,
     /// The zone was the bare `GMT`, which an offset may follow.
     bare_zone: bool,
+    /// `DST` was said.
+    summer: bool,
     /// A time that no clock shows.
     broken: bool,
     day: Option<u32>,
@@ -169,7 +175,10 @@ fn take(word: &str, found: &mut Found) {
             return;
         }
         "dst" if found.offset.is_some() => {
-            found.offset = found.offset.map(|o| o + 60);
+            let later = |o: i32| if o + 60 <= OFFSET_MINUTES_MAX { o + 60 } else { o };
+            if !std::mem::replace(&mut found.summer, true) {
+                found.offset = found.offset.map(later);
+            }
             found.standard = false;
             return;
         }
@@ -353,8 +362,7 @@ fn take_zone(word: &str, found: &mut Found) -> bool {
         _ => return false,
     };
     found.standard &= named.len() == 5 && upper == named && !std::mem::take(&mut found.bare_zone);
-    // No place on earth is further from Greenwich than 14 hours.
-    found.offset = Some(if minutes <= 14 * 60 && minutes % 60 < 60 { sign * minutes } else { 0 });
+    found.offset = Some(if minutes <= OFFSET_MINUTES_MAX { sign * minutes } else { 0 });
     true
 }
 
@@ -365,7 +373,7 @@ fn year(number: u32, digits: usize) -> Option<i32> {
         4 if (2443..=2642).contains(&number) => Some(number - 543),
         1 | 2 if number < 50 => Some(2000 + number),
         1..=3 if number < 1000 => Some(1900 + number),
-        _ if (1900..=9999).contains(&number) => Some(number),
+        _ if (1900..=YEAR_MAX).contains(&number) => Some(number),
         _ => None,
     }
 }
@@ -482,6 +490,14 @@ mod tests {
         assert_eq!(at("Tue, 17 Nov 2026 09:12:44 GMT +0100"), "2026-11-17T09:12:44+01:00");
         assert_eq!(at("Tue, 17 Nov 2026 09:12:44 EET DST"), "2026-11-17T09:12:44+03:00");
         assert_eq!(at("17 thg 2 2026 09:12:44 +0700"), "2026-02-17T09:12:44+07:00");
+    }
+
+    #[test]
+    fn an_offset_is_of_a_place_on_earth_however_often_summer_is_said() {
+        assert_eq!(at("Tue, 17 Nov 2026 09:12:44 EET DST DST DST"), "2026-11-17T09:12:44+03:00");
+        assert_eq!(at("Tue, 17 Nov 2026 09:12:44 +1400 DST"), "2026-11-17T09:12:44+14:00");
+        assert_eq!(at("31 Dec 9998 24:00:00 +0000"), "9999-01-01T00:00:00+00:00");
+        assert_eq!(at("31 Dec 9999 24:00:00 +0000"), "");
     }
 
     #[test]
