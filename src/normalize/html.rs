@@ -1,7 +1,7 @@
 //! Html to text: every word a client would show, in order, with its blocks as lines.
 //!
 //! Works on tokens ([`super::markup`]) without a tree, so that it is linear in time and constant in depth
-//! whatever is nested in what. `style`, `script` and `title` are dropped; links keep their target
+//! whatever is nested in what; only where a drawing or a formula holds what a tree is needed to understand, one is asked. `style`, `script` and `title` are dropped; links keep their target
 //! (`text <url>`), images their alternative text; quoted blocks of known clients are marked, so
 //! that `quote` can fold them.
 //!
@@ -9,7 +9,9 @@
 //! None: broken html gives its words, as in a browser.
 
 use super::markup::{self, Content, Name, Tag};
+use super::sanitize;
 use super::span::Span;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Open elements that are remembered (for quotes and lists); deeper ones are read as inline.
@@ -25,9 +27,50 @@ pub(super) struct Converted {
 
 /// Converts.
 pub(super) fn to_text(html: &str) -> Converted {
+    let (converted, is_uncertain) = by_tokens(html);
+    // Whether a style in a drawing is one, or an element like any other, is decided by all that is open around it.
+    if is_uncertain
+        && let Some(shown) = sanitize::by_tree(html)
+        && lacks_letters(&converted.text, &shown)
+    {
+        return by_tokens(&shown).0;
+    }
+    converted
+}
+
+/// The text, and whether only a tree tells that nothing of it is missing.
+fn by_tokens(html: &str) -> (Converted, bool) {
     let mut state = State { out: String::with_capacity(html.len() / 4), ..State::default() };
     markup::tokens(html, &mut state);
-    state.finish()
+    let is_uncertain = state.uncertain || state.drawing && html.contains("<![CDATA[");
+    (state.finish(), is_uncertain)
+}
+
+/// Letters and digits by how often they come, those of html less those of its text.
+struct Letters(HashMap<char, isize>);
+
+impl Letters {
+    fn count(&mut self, text: &str, step: isize) {
+        text.chars().filter(|c| c.is_alphanumeric()).for_each(|c| *self.0.entry(c).or_default() += step);
+    }
+}
+
+impl markup::Sink for Letters {
+    fn text(&mut self, text: &str) {
+        self.count(text, 1);
+    }
+    fn start(&mut self, _tag: &Tag<'_>) -> Content {
+        Content::Markup
+    }
+    fn end(&mut self, _name: Name) {}
+}
+
+/// Whether sanitized html shows letters that `text` lacks.
+fn lacks_letters(text: &str, shown: &str) -> bool {
+    let mut letters = Letters(HashMap::new());
+    letters.count(text, -1);
+    markup::tokens(shown, &mut letters);
+    letters.0.values().any(|missing| *missing > 0)
 }
 
 /// What is done around an element's content.
@@ -54,6 +97,10 @@ struct State {
     dropped: Option<&'static str>,
     /// Open `svg` and `math` elements: in them `style` is an element like any other, and an element of html ends them.
     foreign: u32,
+    /// There was an `svg` or `math`.
+    drawing: bool,
+    /// Behind one came what is a text or an element depending on where it stands.
+    uncertain: bool,
     pre: u32,
     open: Vec<(Name, Open, usize)>,
     counters: Vec<u32>,
@@ -186,6 +233,8 @@ fn quotes_after(tag: &Tag<'_>) -> bool {
 impl markup::Sink for State {
     fn start(&mut self, tag: &Tag<'_>) -> Content {
         let name: &str = tag.name.as_str();
+        self.drawing |= matches!(name, "svg" | "math");
+        self.uncertain |= self.drawing && matches!(name, "script" | "style" | "title" | "textarea");
         if self.foreign > 0 && (breaks_out(name) || self.dropped == Some("title") && ends_cell(name)) {
             self.foreign = 0;
             self.dropped = None;
@@ -508,6 +557,16 @@ mod tests {
         ] {
             assert_eq!(to_text(html).text, "words", "{html}");
         }
+    }
+
+    #[test]
+    fn what_only_a_tree_tells_is_shown_too() {
+        // In `mi` a style is one of html again: a text up to its end.
+        let html = "<table><math><mi><style><!--</style><table>words";
+        assert_eq!(text(html), "words");
+        // Where nothing is missing, what clients mark stays marked.
+        let html = "<svg><title>logo</title></svg><p>mine</p><div class=gmail_quote>theirs</div>";
+        assert_eq!(to_text(html).quotes.len(), 1);
     }
 
     #[test]

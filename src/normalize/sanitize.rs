@@ -147,14 +147,19 @@ fn is_link(value: &str) -> bool {
 /// Makes html safe to show.
 #[must_use]
 pub fn sanitize(html: &str) -> String {
-    if tree_cost::is_bearable(html) {
-        let safe = BUILDER.clean(html).to_string();
-        if safe.len() <= GROWTH_FACTOR * html.len() + GROWTH_BYTES {
-            return safe;
-        }
+    by_tree(html).unwrap_or_else(|| {
+        let text = super::html::to_text(html).text;
+        format!("<pre>{}</pre>", ammonia::clean_text(&text))
+    })
+}
+
+/// Html made safe as a browser's tree has it. `None` where that would cost too much.
+pub(super) fn by_tree(html: &str) -> Option<String> {
+    if !tree_cost::is_bearable(html) {
+        return None;
     }
-    let text = super::html::to_text(html).text;
-    format!("<pre>{}</pre>", ammonia::clean_text(&text))
+    let safe = BUILDER.clean(html).to_string();
+    (safe.len() <= GROWTH_FACTOR * html.len() + GROWTH_BYTES).then_some(safe)
 }
 
 #[cfg(test)]
