@@ -519,6 +519,17 @@ mod tests {
     }
 
     #[test]
+    fn what_an_encoded_word_holds_is_read_once() {
+        // Half-width kana by escape sequences, under a wrong label and under the right one, with an end and without.
+        for word in ["iso-8859-1?Q?\u{1b}(ISS=FF\u{1b}(B?=", "iso-8859-1?Q?=FF\u{1b}(ISSSS", "iso-2022-jp?Q?\u{1b}(ISS\u{1b}(B?="]
+        {
+            let name = &read(&format!("=?{word} <a@b.example>"))[0].0;
+            assert!(!name.contains('ï') && !name.contains("¾"), "{word:?}: {name:?}");
+        }
+        assert_eq!(read("=?iso-2022-jp?Q?\u{1b}(ISS\u{1b}(B?= <a@b.example>"), one("ﾓﾓ", "a@b.example"));
+    }
+
+    #[test]
     fn groups_give_their_members() {
         assert_eq!(read("Friends: a@b.example, C <c@d.example>;").len(), 2);
         assert!(read("undisclosed-recipients:;").is_empty());

@@ -86,13 +86,16 @@ pub(super) fn proven_charset(value: &[u8]) -> Option<&[u8]> {
     (!text.is_ascii() && aside.into_list().is_empty()).then_some(charset)
 }
 
-/// Writes raw bytes within Q words as escapes, so that what reads the field as text can't tell them from raw text.
+/// Writes raw bytes within Q words as escapes, and what begins an escape sequence, so that what reads the field as text can't
+/// tell them from raw text: they are read once, by the word's charset.
 pub(super) fn shielded(value: &[u8]) -> Cow<'_, [u8]> {
-    if value.is_ascii() || memmem::find(value, b"=?").is_none() {
+    let is_raw = |b: &u8| *b >= 0x80 || *b == 0x1b;
+    if !value.iter().any(is_raw) || memmem::find(value, b"=?").is_none() {
         return Cow::Borrowed(value);
     }
     let mut out = Vec::with_capacity(value.len() + 32);
     let mut rest = value;
+    let mut ending = Ahead::new(value, b"?=");
     while let Some(open) = memmem::find(rest, b"=?") {
         out.extend_from_slice(rest.before(open));
         let word = rest.after(open);
@@ -102,12 +105,12 @@ pub(super) fn shielded(value: &[u8]) -> Cow<'_, [u8]> {
             rest = word.after(2);
             continue;
         };
-        let Some(end) = memmem::find(word.after(content), b"?=").map(|i| content + i + 2) else {
-            rest = word;
-            break;
-        };
+        // A word without an end reaches to the next blank.
+        let end = ending.next(value.len() - word.len() + content).map(|i| i + 2 - (value.len() - word.len()));
+        let cut = || word.after(content).iter().position(|b| matches!(b, b' ' | b'\t')).map_or(word.len(), |i| content + i);
+        let end = end.unwrap_or_else(cut);
         for &byte in word.before(end) {
-            if byte >= 0x80 {
+            if is_raw(&byte) {
                 out.extend_from_slice(format!("={byte:02X}").as_bytes());
             } else {
                 out.push(byte);
