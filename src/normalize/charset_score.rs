@@ -9,7 +9,7 @@
 //! None. Looks at the first [`SAMPLE_BYTES`] from the first byte that is not ASCII.
 
 use super::charset::Charset;
-use super::span::Span;
+use super::span::{Span, before_as_lf};
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -114,19 +114,12 @@ pub(super) fn sample(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
 /// The first `count` bytes without the CRs before LF: what is judged by them is judged alike however a relay wrote the line
 /// ends.
 pub(super) fn up_to(bytes: &[u8], count: usize) -> Cow<'_, [u8]> {
-    let whole = bytes.before(count);
-    if !memchr::memchr_iter(b'\r', whole).any(|at| bytes.get(at + 1) == Some(&b'\n')) {
-        return whole.into();
+    let counted = before_as_lf(bytes, count);
+    if memchr::memmem::find(counted, b"\r\n").is_none() {
+        return counted.into();
     }
-    let mut out = Vec::with_capacity(whole.len());
-    let mut rest = bytes;
-    while let Some((&byte, after)) = rest.split_first().filter(|_| out.len() < count) {
-        if byte != b'\r' || after.first() != Some(&b'\n') {
-            out.push(byte);
-        }
-        rest = after;
-    }
-    out.into()
+    let ends_no_line = |at: usize| counted.get(at + 1) != Some(&b'\n');
+    counted.iter().enumerate().filter(|(at, b)| **b != b'\r' || ends_no_line(*at)).map(|(_, b)| *b).collect()
 }
 
 /// Letters that list an alphabet need to be so many to be none of another script by chance.

@@ -5,7 +5,7 @@
 //! None: a program that is not in the list is `None`.
 
 use super::header::{self, Fields};
-use super::span::Span;
+use super::span::before_as_lf;
 use memchr::memmem;
 use std::sync::LazyLock;
 
@@ -43,7 +43,7 @@ static MARKS: LazyLock<Marks> = LazyLock::new(|| {
 /// Recognises the sending program.
 pub(super) fn recognise(fields: &Fields<'_>) -> Option<&'static str> {
     let within = |list: &[(&'static str, &'static str)], value: &[u8]| {
-        let value = header::unfold(value.before(VALUE_BYTES)).to_ascii_lowercase();
+        let value = header::unfold(before_as_lf(value, VALUE_BYTES)).to_ascii_lowercase();
         list.iter().find(|(mark, _)| memmem::find(&value, mark.as_bytes()).is_some()).map(|(_, name)| *name)
     };
     let of = |list: &[(&'static str, &'static str)], name: &str| fields.get(name).and_then(|value| within(list, value));

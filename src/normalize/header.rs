@@ -8,7 +8,7 @@
 //! None. Every byte belongs to a field, to the body, or is noted as a repair. Linear time.
 
 use super::repair::{self, Repairs};
-use super::span::Span;
+use super::span::{Span, before_as_lf};
 use memchr::memchr;
 use std::borrow::Cow;
 
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
     /// did not understand.
     pub(super) fn content_type(&self) -> Option<&'a [u8]> {
         let multipart = |v: &&[u8]| {
-            let lower = v.before(1024).to_ascii_lowercase();
+            let lower = before_as_lf(v, 1024).to_ascii_lowercase();
             lower.trim_ascii_start().starts_with(b"multipart/") && memchr::memmem::find(&lower, b"boundary").is_some()
         };
         let first = self.get("Content-Type")?;

@@ -16,7 +16,7 @@ use super::parameter::{self, Parameterised};
 use super::repair::{self, Repairs};
 use super::role::{body_charset, content_id, content_location, html_charset, is_mail, is_shown_text, looks_binary, related_root};
 use super::smime;
-use super::span::{Span, shorten};
+use super::span::{Span, before_as_lf, shorten};
 use super::structure::{self, Part, Tree};
 use super::tnef;
 use super::transfer::{self, Decoded, TransferEncoding};
@@ -220,7 +220,7 @@ impl<'r> Reader<'r> {
             if name.is_some() && part.fields.get("Content-Disposition").is_some() {
                 return "application/octet-stream".to_owned();
             }
-            if structure::looks_like_html(part.body.before(1024)) {
+            if structure::looks_like_html(part.body) {
                 return "text/html".to_owned();
             }
         }
@@ -388,7 +388,7 @@ impl<'r> Reader<'r> {
 
     /// The subject of a nested mail, as a file name.
     fn nested_subject(&mut self, bytes: &[u8]) -> Option<String> {
-        let head = bytes.before(32 << 10);
+        let head = before_as_lf(bytes, 32 << 10);
         let ends = header::LineEnds::of(head);
         let mut aside = Repairs::default();
         let fields = header::read(head, 0, ends, 200, "", &|_| false, &mut aside);
@@ -416,8 +416,8 @@ impl<'r> Reader<'r> {
             return;
         }
         let max = self.limits.report_part_bytes_max;
-        let text =
-            charset::decode(bytes.before(max), part.content_type.get("charset").map(str::as_bytes), self.hint.as_deref()).text;
+        let label = part.content_type.get("charset").map(str::as_bytes);
+        let text = charset::decode(before_as_lf(bytes, max), label, self.hint.as_deref()).text;
         let (mut text, _) = body::plain_lines(text);
         text.truncate(shorten(&text, max).len());
         self.report_parts.push(ReportPart { content_type: kind.to_owned(), text });

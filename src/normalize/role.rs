@@ -7,7 +7,7 @@
 //! # Trust
 //! None in labels where the bytes can be asked.
 
-use super::span::Span;
+use super::span::{Span, before_as_lf};
 use super::structure::{Part, Tree};
 use super::{charset, encoded_word, header};
 
@@ -87,7 +87,7 @@ pub(super) fn body_charset(tree: &Tree<'_>) -> Option<Vec<u8>> {
 
 /// The charset that html names in a `meta`.
 pub(super) fn html_charset(bytes: &[u8]) -> Option<&[u8]> {
-    let head = bytes.before(2048);
+    let head = before_as_lf(bytes, 2048);
     let lower = head.to_ascii_lowercase();
     let at = memchr::memmem::find(&lower, b"charset=")? + 8;
     let rest = head.after(at);
@@ -99,7 +99,8 @@ pub(super) fn html_charset(bytes: &[u8]) -> Option<&[u8]> {
 
 /// A file whose bytes are no text, whatever its label says.
 pub(super) fn looks_binary(bytes: &[u8]) -> bool {
-    let sample = bytes.before(1024);
+    let sample = before_as_lf(bytes, 1024);
     let strange = sample.iter().filter(|b| matches!(b, 0..=8 | 14..=26 | 28..=31)).count();
-    strange * 20 > sample.len() && !sample.starts_with(b"\xff\xfe") && !sample.starts_with(b"\xfe\xff")
+    let letters = sample.len() - memchr::memmem::find_iter(sample, b"\r\n").count();
+    strange * 20 > letters && !sample.starts_with(b"\xff\xfe") && !sample.starts_with(b"\xfe\xff")
 }

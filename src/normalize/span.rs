@@ -38,6 +38,19 @@ impl Span for str {
     }
 }
 
+/// The first `count` bytes, and as many more as there are CRs before LF among them: what is decided by so many bytes of a mail
+/// is decided alike however a relay wrote the line ends.
+pub(super) fn before_as_lf(bytes: &[u8], count: usize) -> &[u8] {
+    let mut end = count;
+    for cr in memchr::memchr_iter(b'\r', bytes) {
+        if cr >= end {
+            break;
+        }
+        end += usize::from(bytes.get(cr + 1) == Some(&b'\n'));
+    }
+    bytes.before(end)
+}
+
 /// The longest start of `text` that has at most `max` bytes and ends on a character boundary.
 pub(super) fn shorten(text: &str, max: usize) -> &str {
     if text.len() <= max {
@@ -49,6 +62,17 @@ pub(super) fn shorten(text: &str, max: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_bytes_are_as_many_letters_with_lf_and_with_crlf() {
+        for (count, lf, crlf) in
+            [(3, "abc", "abc"), (4, "abc\n", "abc\r\n"), (5, "abc\nd", "abc\r\nd"), (99, "abc\nd\n", "abc\r\nd\r\n")]
+        {
+            assert_eq!(before_as_lf(b"abc\nd\n", count), lf.as_bytes());
+            assert_eq!(before_as_lf(b"abc\r\nd\r\n", count), crlf.as_bytes());
+        }
+        assert_eq!(before_as_lf(b"a\rb", 2), b"a\r");
+    }
 
     #[test]
     fn what_is_out_of_range_is_empty() {

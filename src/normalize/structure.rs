@@ -13,7 +13,7 @@
 use super::header::{self, Fields, LineEnds};
 use super::parameter::{self, Parameterised};
 use super::repair::{self, Repairs};
-use super::span::Span;
+use super::span::{Span, before_as_lf};
 use crate::limits::Limits;
 use memchr::memmem;
 
@@ -295,7 +295,7 @@ impl<'a> Walk<'a, '_> {
             }
             None => {
                 self.repairs.note(repair::MULTIPART_EMPTY, place, "a multipart without parts; its body was taken as text", 0.6);
-                let html = looks_like_html(self.raw.after(part.body_start).before(1024));
+                let html = looks_like_html(self.raw.after(part.body_start));
                 part.content_type.value = if html { "text/html" } else { "text/plain" }.to_owned();
                 None
             }
@@ -370,7 +370,7 @@ impl<'a> Walk<'a, '_> {
 
     /// The boundary when the first line of the body that has anything is a delimiter.
     fn body_leads_with_delimiter(&self, part: &Part<'a>) -> Option<Vec<u8>> {
-        let body = self.raw.after(part.body_start).before(4096);
+        let body = before_as_lf(self.raw.after(part.body_start), 4096);
         let blank = body.iter().take_while(|b| b.is_ascii_whitespace()).count();
         let (line, next) = self.ends.line(self.raw, part.body_start + blank);
         let boundary = line.strip_prefix(b"--")?.trim_ascii_end();
@@ -486,9 +486,12 @@ fn is_file_name(name: &str) -> bool {
     })
 }
 
+/// Blanks that a html document has before its first tag.
+const HTML_STARTS_WITHIN: usize = 1024;
+
 /// Begins like a html document.
 pub(super) fn looks_like_html(bytes: &[u8]) -> bool {
-    let start: Vec<u8> = bytes.trim_ascii_start().before(64).to_ascii_lowercase();
+    let start: Vec<u8> = before_as_lf(bytes, HTML_STARTS_WITHIN).trim_ascii_start().before(64).to_ascii_lowercase();
     [&b"<html"[..], b"<!doctype html", b"<head", b"<body", b"<div", b"<p>", b"<table", b"<meta"]
         .iter()
         .any(|m| start.starts_with(m))
