@@ -29,7 +29,7 @@ pub(super) fn clean_name(raw: &str) -> String {
         if !name.contains("=?") {
             break;
         }
-        let within = encoded_word::decode(name.as_bytes(), Some(b"utf-8"), "", &mut Repairs::default());
+        let within = encoded_word::decode_text(&name, "", &mut Repairs::default());
         if within == name {
             break;
         }

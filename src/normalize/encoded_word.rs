@@ -9,10 +9,12 @@
 //! and the next end each go over the value once.
 
 use super::charset;
+use super::charset_label::{self as label, Label};
 use super::header;
 use super::repair::{self, Repairs};
-use super::span::Span;
+use super::span::{Span, before_as_lf};
 use super::transfer;
+use encoding_rs::UTF_8;
 use memchr::memmem;
 use std::borrow::Cow;
 
@@ -82,15 +84,48 @@ pub(super) fn proven_charset(value: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let mut aside = Repairs::default();
-    let text = decode(&header::unfold(value.before(HINT_BYTES_MAX)), None, "", &mut aside);
+    let text = decode(&header::unfold(before_as_lf(value, HINT_BYTES_MAX)), None, "", &mut aside);
     (!text.is_ascii() && aside.into_list().is_empty()).then_some(charset)
+}
+
+/// Decodes the words in a text whose letters are known: what is a letter within a word stays that letter, whatever charset the
+/// word names.
+pub(super) fn decode_text(text: &str, place: &str, repairs: &mut Repairs) -> String {
+    let escaped = with_escapes(
+        text.as_bytes(),
+        |b| b >= 0x80,
+        |charset, raw, out| {
+            let encoding = match label::read(Some(charset)) {
+                Label::Known(e) | Label::Misspelt(e) if e.output_encoding() == e => e,
+                // No letter can be written in it that would be read again as it is.
+                Label::Known(_) | Label::Misspelt(_) | Label::Legacy(_) => return out.push(b'?'),
+                Label::Silent | Label::Unknown | Label::Ascii => UTF_8,
+            };
+            let letters = std::str::from_utf8(raw).unwrap_or_default();
+            for letter in letters.chars() {
+                match encoding.encode(letter.encode_utf8(&mut [0; 4])) {
+                    (bytes, _, false) => escape(&bytes, out),
+                    _ => out.push(b'?'),
+                }
+            }
+        },
+    );
+    decode(&escaped, Some(b"utf-8"), place, repairs)
 }
 
 /// Writes raw bytes within Q words as escapes, and what begins an escape sequence, so that what reads the field as text can't
 /// tell them from raw text: they are read once, by the word's charset.
 pub(super) fn shielded(value: &[u8]) -> Cow<'_, [u8]> {
-    let is_raw = |b: &u8| *b >= 0x80 || *b == 0x1b;
-    if !value.iter().any(is_raw) || memmem::find(value, b"=?").is_none() {
+    with_escapes(value, |b| b >= 0x80 || b == 0x1b, |_, raw, out| escape(raw, out))
+}
+
+fn escape(bytes: &[u8], out: &mut Vec<u8>) {
+    bytes.iter().for_each(|byte| out.extend_from_slice(format!("={byte:02X}").as_bytes()));
+}
+
+/// A value in which `write` has written the runs of raw bytes within Q words; it is given the word's charset too.
+fn with_escapes(value: &[u8], is_raw: fn(u8) -> bool, write: impl Fn(&[u8], &[u8], &mut Vec<u8>)) -> Cow<'_, [u8]> {
+    if !value.iter().any(|b| is_raw(*b)) || memmem::find(value, b"=?").is_none() {
         return Cow::Borrowed(value);
     }
     let mut out = Vec::with_capacity(value.len() + 32);
@@ -99,21 +134,22 @@ pub(super) fn shielded(value: &[u8]) -> Cow<'_, [u8]> {
     while let Some(open) = memmem::find(rest, b"=?") {
         out.extend_from_slice(rest.before(open));
         let word = rest.after(open);
-        let content = word.before(64).windows(3).position(|w| matches!(w, [b'?', b'Q' | b'q', b'?'])).map(|i| i + 3);
-        let Some(content) = content else {
+        let name_end = word.before(64).windows(3).position(|w| matches!(w, [b'?', b'Q' | b'q', b'?']));
+        let Some(name_end) = name_end else {
             out.extend_from_slice(b"=?");
             rest = word.after(2);
             continue;
         };
+        let content = name_end + 3;
+        let at = value.len() - word.len();
         // A word without an end reaches to the next blank.
-        let end = ending.next(value.len() - word.len() + content).map(|i| i + 2 - (value.len() - word.len()));
         let cut = || word.after(content).iter().position(|b| matches!(b, b' ' | b'\t')).map_or(word.len(), |i| content + i);
-        let end = end.unwrap_or_else(cut);
-        for &byte in word.before(end) {
-            if is_raw(&byte) {
-                out.extend_from_slice(format!("={byte:02X}").as_bytes());
+        let end = ending.next(at + content).map_or_else(cut, |i| i + 2 - at);
+        for run in word.before(end).chunk_by(|a, b| is_raw(*a) == is_raw(*b)) {
+            if run.first().is_some_and(|b| is_raw(*b)) {
+                write(word.span(2, name_end), run, &mut out);
             } else {
-                out.push(byte);
+                out.extend_from_slice(run);
             }
         }
         rest = word.after(end);
@@ -361,6 +397,16 @@ mod tests {
     fn what_is_no_word_stays_as_written() {
         assert_eq!(read("a =? b ?= =?x?y?z?="), "a =? b ?= =?x?y?z?=");
         assert_eq!(read("1 =?= 2"), "1 =?= 2");
+    }
+
+    #[test]
+    fn a_letter_that_is_known_stays_in_a_word_of_another_charset() {
+        let text = |text: &str| decode_text(text, "", &mut Repairs::default());
+        assert_eq!(text("=?iso-8859-1?Q?Gr=F6ße.pdf?="), "Größe.pdf");
+        assert_eq!(text("=?utf-8?Q?Gr=C3=B6ße.pdf?= ß"), "Größe.pdf ß");
+        assert_eq!(text("=?x-nonsense?Q?Größe.pdf"), "Größe.pdf");
+        assert_eq!(text("=?iso-8859-1?Q?=F6ﾓ?="), "ö?");
+        assert_eq!(text("=?ibm850?Q?ﾓ?= and =?utf-8?Q?ﾓ?="), "? and ﾓ");
     }
 
     #[test]

@@ -295,7 +295,7 @@ fn join(mut segments: Vec<Segment>, hint: Option<&[u8]>, place: &str, repairs: &
     if words {
         // Its letters are known by the label; only what is an encoded-word in it is read again.
         let mut within = Repairs::default();
-        let decoded = encoded_word::decode(text.as_bytes(), Some(b"utf-8"), place, &mut within);
+        let decoded = encoded_word::decode_text(&text, place, &mut within);
         if decoded != text {
             let list = within.into_list().into_iter().filter(|r| r.code != repair::HEADER_RAW_8BIT);
             list.for_each(|r| repairs.note(r.code, place, r.detail, r.confidence));
