@@ -64,6 +64,14 @@ impl<'a> Text<'a> {
     }
 }
 
+/// The charset that a label names.
+pub(super) fn named(label: &[u8]) -> Option<&'static Encoding> {
+    match label::read(Some(label)) {
+        Label::Known(encoding) | Label::Misspelt(encoding) => Some(encoding),
+        _ => None,
+    }
+}
+
 /// Decodes bytes. `label` is what stands beside them; `hint` is the label of other parts of the
 /// mail, asked only when the bytes have none of their own.
 pub(super) fn decode<'a>(bytes: &'a [u8], label: Option<&[u8]>, hint: Option<&[u8]>) -> Text<'a> {

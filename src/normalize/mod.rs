@@ -161,6 +161,19 @@ pub fn charset_read(bytes: &[u8], label: Option<&[u8]>) -> Option<String> {
     Some(detail.split_once("read as ")?.1.split([',', ';', '(', ' ']).next()?.to_ascii_lowercase())
 }
 
+/// The charset that a label names, spelt as it may be; `None` where it names none, or none that browsers have.
+#[must_use]
+pub fn charset_named(label: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+    charset::named(label)
+}
+
+/// Where the base64 of a body ends: behind it may be prose.
+#[must_use]
+pub fn base64_end(body: &[u8]) -> usize {
+    let tail = transfer::base64(body).tail.len();
+    if tail == 0 { body.len() } else { body.trim_ascii_end().len() - tail }
+}
+
 /// The text that bytes are read as; `label` is what is said of their charset.
 #[must_use]
 pub fn charset_text(bytes: &[u8], label: Option<&[u8]>) -> String {

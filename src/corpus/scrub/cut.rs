@@ -178,6 +178,8 @@ fn seven_bit_pairs(bytes: &[u8]) -> Vec<Unit> {
     enum Set {
         Ascii,
         Jis,
+        /// GB 2312, between the signs of HZ.
+        Gb,
         Other,
         Kana,
     }
@@ -195,8 +197,8 @@ fn seven_bit_pairs(bytes: &[u8]) -> Vec<Unit> {
             [0x1b, b'(', ..] => (3, Some(Set::Ascii)),
             [0x0e, ..] => (1, Some(shifted)),
             [0x0f, ..] => (1, Some(Set::Ascii)),
-            [b'~', b'{', ..] => (2, Some(Set::Other)),
-            [b'~', b'}', ..] if set == Set::Other => (2, Some(Set::Ascii)),
+            [b'~', b'{', ..] => (2, Some(Set::Gb)),
+            [b'~', b'}', ..] if set == Set::Gb => (2, Some(Set::Ascii)),
             // A line ends a run of pairs that lost its closing escape.
             [b'\r' | b'\n', ..] => (1, (set == Set::Jis).then_some(set)),
             _ => (0, None),
@@ -213,17 +215,22 @@ fn seven_bit_pairs(bytes: &[u8]) -> Vec<Unit> {
             continue;
         }
         match (set, rest) {
-            (Set::Jis | Set::Other, [a @ 0x21..=0x7e, b @ 0x21..=0x7e, ..]) => {
+            (Set::Jis | Set::Gb | Set::Other, [a @ 0x21..=0x7e, b @ 0x21..=0x7e, ..]) => {
                 let euc = [a | 0x80, b | 0x80];
-                let encoding = if set == Set::Jis { EUC_JP } else { EUC_KR };
+                let encoding = match set {
+                    Set::Jis => EUC_JP,
+                    Set::Gb => GBK,
+                    _ => EUC_KR,
+                };
                 let text = encoding.decode_without_bom_handling_and_without_replacement(&euc);
                 let c = text.as_ref().and_then(|t| t.chars().next());
                 let mut found = unit(at, 2, c);
-                if set == Set::Other {
+                if set != Set::Jis {
                     // Which set the escape named is of no matter: a pair is replaced by one of the same row's kind.
                     let kind = if *a >= 0x30 { Kind::Letter(Script::Han(*a < 0x58), true, false) } else { Kind::Other };
                     let letter = char::from_u32(0xf_0000 + u32::from(*a) * 256 + u32::from(*b)).unwrap_or('x');
-                    found = Unit::new(at, 2, kind, letter);
+                    // By what it most likely is, a phrase that stays is known.
+                    found = Unit { lower: c.unwrap_or(letter), ..Unit::new(at, 2, kind, letter) };
                 } else if let Kind::Letter(Script::Han(_), ..) = found.kind {
                     found.kind = Kind::Letter(Script::Han((0x30..=0x4f).contains(a)), false, false);
                 }
@@ -270,6 +277,15 @@ mod tests {
             }
             assert_eq!(at, odd.len(), "{form:?}");
         }
+    }
+
+    #[test]
+    fn pairs_of_seven_bits_are_known_by_their_set() {
+        let found = |bytes: &[u8]| -> String {
+            units(bytes, Form::SevenBitPairs).iter().map(|u| u.lower).filter(|c| c.is_alphabetic()).collect()
+        };
+        assert_eq!(found(b"~{VPND~}"), "中文");
+        assert_eq!(found(b"\x1b$)C\x0eGQ19\x0f"), "한국");
     }
 
     #[test]

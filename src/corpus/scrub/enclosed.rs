@@ -8,6 +8,7 @@
 
 use super::binhex;
 use super::form::Form;
+use super::markup::Marks;
 use super::words::{Text, Words};
 
 /// Replaces the files of a text in `out`, which holds the same bytes, and marks them in `fixed`.
@@ -18,7 +19,7 @@ pub(super) fn scrub(words: &mut Words, bytes: &[u8], out: &mut [u8], fixed: &mut
         fixed[at..close].fill(true);
         let mut letters = bytes[open..close].to_vec();
         if let Some(mut name) = binhex::name(&letters) {
-            words.text(&mut Text { bytes: &mut name, free: None, fixed: &|_| false, references: &[] }, Form::Old);
+            words.text(&mut Text { bytes: &mut name, free: None, fixed: &|_| false, marks: &Marks::default() }, Form::Old);
             binhex::scrub(words, &mut letters, &name);
         }
         out[open..close].copy_from_slice(&letters);

@@ -4,6 +4,7 @@
 //! None: a field that can't be understood is replaced word by word.
 
 use super::form::form_of;
+use super::markup::Marks;
 use super::view::View;
 use super::walk;
 use super::words::{Text, Words};
@@ -97,17 +98,25 @@ pub(super) fn scrub(words: &mut Words, place: &Place<'_>, out: &mut [u8], name: 
         return;
     }
     if DATED.contains(&name.as_str()) {
-        let from = time_of(&place.src[value.clone()], name == "received");
-        text(words, place, out, value.start..value.start + from, &|_| false);
-        shift(words, place.src, out, value.start + from..value.end);
+        let time = time_of(&place.src[value.clone()], name == "received");
+        text(words, place, out, value.start..value.start + time.start, &|_| false);
+        shift(words, place.src, out, value.start + time.start..value.start + time.end);
+        text(words, place, out, value.start + time.end..value.end, &|_| false);
         return;
     }
     text(words, place, out, value, &|_| false);
 }
 
-/// Where the time of a field begins: behind the last `;` of Received, else with the value.
-fn time_of(value: &[u8], received: bool) -> usize {
-    if received { value.iter().rposition(|b| *b == b';').unwrap_or(value.len()) } else { 0 }
+/// Where the time of a field stands: behind the last `;` of Received, else it is the value. A comment behind it that is
+/// longer than the name of a zone is not of it: `(envelope-from …)`.
+fn time_of(value: &[u8], received: bool) -> Range<usize> {
+    if !received {
+        return 0..value.len();
+    }
+    let start = value.iter().rposition(|b| *b == b';').unwrap_or(value.len());
+    let comment = memchr::memchr(b'(', &value[start..]).map_or(value.len(), |n| start + n);
+    let is_told = value[comment..].trim_ascii().iter().any(|b| b.is_ascii_whitespace() || *b == b'@');
+    start..if is_told { comment } else { value.len() }
 }
 
 /// Another minute and second, and another day with the same weekday, where the digits allow it.
@@ -300,7 +309,7 @@ fn replace(words: &mut Words, place: &Place<'_>, out: &mut [u8], mut view: View,
     let hint = if is_alone(&bytes) { Some("windows-1252") } else { place.hint };
     let form = form_of(&bytes, label.filter(|l| l.len() < 40).or(hint).map(str::to_owned).as_deref());
     let stays = |n: usize| view.source(n).is_some_and(|at| place.marked[at] || fixed(at));
-    words.text(&mut Text { bytes: &mut bytes, free: Some(&free), fixed: &stays, references: &[] }, form);
+    words.text(&mut Text { bytes: &mut bytes, free: Some(&free), fixed: &stays, marks: &Marks::default() }, form);
     view.bytes = bytes;
     view.write(place.src, out);
 }

@@ -143,19 +143,12 @@ fn form(encoding: &'static Encoding) -> Form {
 }
 
 fn named(label: &str) -> Option<&'static Encoding> {
-    let digits: String = label.chars().filter(char::is_ascii_digit).collect();
-    let respelled = match digits.as_str() {
-        "1250" | "1251" | "1252" | "1253" | "1254" | "1255" | "1256" | "1257" | "1258" | "874" => format!("windows-{digits}"),
-        "932" => "shift_jis".to_owned(),
-        "936" | "2312" => "gb18030".to_owned(),
-        "949" | "5601" => "euc-kr".to_owned(),
-        "950" => "big5".to_owned(),
-        other => match other.strip_prefix("8859").filter(|part| !part.is_empty()) {
-            Some(part) => format!("iso-8859-{part}"),
-            None => label.to_owned(),
-        },
-    };
-    Encoding::for_label_no_replacement(label.as_bytes()).or_else(|| Encoding::for_label_no_replacement(respelled.as_bytes()))
+    normalize::charset_named(label.as_bytes())
+}
+
+/// A charset of letters of two bytes or four, and UTF-7: what a body is in says nothing of the 8-bit bytes of a field.
+pub(super) fn is_of_bodies(label: &str) -> bool {
+    is_utf7(label) || label.starts_with("utf-32") || named(label).is_some_and(|e| [UTF_16LE, UTF_16BE].contains(&e))
 }
 
 fn guess(bytes: &[u8]) -> &'static Encoding {
@@ -237,9 +230,10 @@ mod tests {
         assert_eq!(form_of(b"\x1b\x040\x04<\x04", Some("utf-16le")), Form::Wide { big: false });
         assert_eq!(form_of(b"plain", Some("utf-16")), Form::Utf8);
         assert_eq!(form_of(b"\xff\xfe\0\0h\0\0\0", None), Form::Wider { big: false });
-        assert_eq!(form_of(b"\xc4\xe3\xba\xc3", Some("gb2312")), Form::Double(GBK));
+        assert_eq!(form_of(b"\xc4\xe3\xba\xc3", Some("gb2312")), Form::Double(GB18030));
         assert_eq!(form_of("GrÃ¼ÃŸe".as_bytes(), Some("utf-8")), Form::Twice(WINDOWS_1252));
         assert_eq!(form_of("РџСЂРё".as_bytes(), None), Form::Twice(WINDOWS_1251));
+        assert_eq!(form_of(b"Gr\xfc\xdfe", Some("latin-1")), Form::Single(WINDOWS_1252));
         assert_eq!(form_of(b"Gr|~e", Some("x-IA5-German")), Form::National("[\\]{|}~"));
     }
 

@@ -120,6 +120,8 @@ pub(super) fn kind_of(c: char) -> Kind {
         }
         '\u{ac00}'..='\u{d7a3}' => Kind::Letter(Script::Hangul, false, false),
         '\u{5d0}'..='\u{5ea}' => Kind::Letter(Script::Hebrew, false, false),
+        // What parts words, as a hyphen does.
+        '\u{5be}' | '\u{5c0}' | '\u{5c3}' | '\u{5c6}' => Kind::Other,
         '\u{591}'..='\u{5c7}' => Kind::Mark,
         '\u{621}'..='\u{64a}' | '\u{671}'..='\u{6d3}' => Kind::Letter(Script::Arabic, false, false),
         '\u{64b}'..='\u{65f}' | '\u{670}' => Kind::Mark,

@@ -6,7 +6,7 @@
 use super::cut::units;
 use super::form::Form;
 use super::letters::{Kind, Unit, kind_of};
-use super::words::Reference;
+use std::ops::Range;
 
 /// Attributes whose values are words and addresses of people.
 const TOLD: &[&str] = &[
@@ -27,6 +27,43 @@ const TOLD: &[&str] = &[
     "shash",
 ];
 
+/// Elements that part no words.
+const INLINE: &[&str] = &[
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em", "font", "i", "ins", "kbd", "mark",
+    "nobr", "o:p", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "wbr",
+];
+/// Letters of a declaration (`<!doctype …>`, `<![endif]>`).
+const DECLARATION_MAX: usize = 400;
+
+/// What is known of a text that is html, beside what stays.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// Letters that are written as references, in order.
+    pub(super) references: Vec<Reference>,
+    /// Bytes that stand within words and are not shown: tags of a part of a line, comments. Empty where there are none.
+    aside: Vec<bool>,
+}
+
+impl Marks {
+    /// A byte is not of the text that is shown.
+    pub(super) fn is_aside(&self, at: usize) -> bool {
+        self.aside.get(at).copied().unwrap_or(false)
+    }
+
+    fn put_aside(&mut self, units: &[Unit], len: usize) {
+        self.aside.resize(len, false);
+        units.iter().for_each(|u| self.aside[u.at..u.at + u.len].fill(true));
+    }
+}
+
+/// A letter of html written as `&#1087;` or `&ouml;`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reference {
+    /// From `&` to `;`.
+    pub(super) range: Range<usize>,
+    pub(super) letter: char,
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     Text,
@@ -37,8 +74,9 @@ enum State {
     Raw(&'static str),
 }
 
-/// Marks in `fixed` the bytes of html that stay. Gives the letters that are written as references.
-pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<Reference> {
+/// Marks in `fixed` the bytes of html that stay. Where nobody said that it is html (`is_said`), it may be shown as it is:
+/// then styles and scripts are words too.
+pub(super) fn html(bytes: &[u8], form: Form, is_said: bool, fixed: &mut [bool]) -> Marks {
     let list = units(bytes, form);
     let letters: Vec<char> = list
         .iter()
@@ -46,27 +84,44 @@ pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<Referenc
         .collect();
     let begins = |at: usize, word: &str| word.chars().enumerate().all(|(n, c)| letters.get(at + n) == Some(&c));
     let mut state = State::Text;
-    let mut references = Vec::new();
+    let mut marks = Marks::default();
+    // Where the tag began that is open, and the comment.
+    let (mut tag_at, mut comment_at) = (0, None);
     let mut tag = String::new();
     let mut name = String::new();
     let mut n = 0;
     while n < list.len() {
         let c = letters[n];
         let fix = |fixed: &mut [bool], unit: &Unit| fixed[unit.at..unit.at + unit.len].fill(true);
+        if let Some(from) = comment_at.filter(|_| begins(n, "-->") && !matches!(state, State::Raw(_))) {
+            marks.put_aside(&list[from..n + 3], bytes.len());
+            (state, comment_at) = (State::Text, None);
+            n += 3;
+            continue;
+        }
         match state {
             State::Text => {
-                if c == '<' && begins_tag(&letters[n + 1..]) {
+                if begins(n, "<!--") && comment_at.is_none() {
+                    comment_at = Some(n);
+                } else if begins(n, "<!") && comment_at.is_none() {
+                    let end = letters[n..].iter().take(DECLARATION_MAX).position(|c| *c == '>');
+                    marks.put_aside(&list[n..end.map_or(n, |end| n + end + 1)], bytes.len());
+                } else if c == '<' && begins_tag(&letters[n + 1..]) {
                     (state, tag, name) = (State::Tag, String::new(), String::new());
+                    tag_at = n;
                 } else if c == '&' {
-                    n += self::reference(&list, &letters, n, fixed, &mut references);
+                    n += self::reference(&list, &letters, n, fixed, &mut marks.references);
                 }
             }
             State::Tag => {
                 fix(fixed, &list[n]);
                 if c == '>' {
+                    if INLINE.contains(&tag.as_str()) {
+                        marks.put_aside(&list[tag_at..=n], bytes.len());
+                    }
                     state = match tag.as_str() {
-                        "style" => State::Raw("</style"),
-                        "script" => State::Raw("</script"),
+                        "style" if is_said => State::Raw("</style"),
+                        "script" if is_said => State::Raw("</script"),
                         _ => State::Text,
                     };
                 } else if c == '=' && !name.is_empty() {
@@ -106,12 +161,15 @@ pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<Referenc
                 if stays || ends {
                     fix(fixed, &list[n]);
                 } else if c == '&' {
-                    n += self::reference(&list, &letters, n, fixed, &mut references);
+                    n += self::reference(&list, &letters, n, fixed, &mut marks.references);
                 }
                 if ends {
                     state = State::Tag;
                     if quote.is_none() && c == '>' {
                         state = State::Text;
+                        if INLINE.contains(&tag.as_str()) {
+                            marks.put_aside(&list[tag_at..=n], bytes.len());
+                        }
                     }
                 }
             }
@@ -126,7 +184,7 @@ pub(super) fn html(bytes: &[u8], form: Form, fixed: &mut [bool]) -> Vec<Referenc
     }
     urls_in_styles(&list, &letters, fixed);
     percents(&list, &letters, fixed);
-    references
+    marks
 }
 
 /// The letters that Latin 1 has from U+00C0 on, by their names in html.
@@ -225,7 +283,7 @@ mod tests {
     /// The words that may be replaced, with one blank between them.
     fn kept(html_text: &str) -> String {
         let mut fixed = vec![false; html_text.len()];
-        html(html_text.as_bytes(), Form::Utf8, &mut fixed);
+        html(html_text.as_bytes(), Form::Utf8, true, &mut fixed);
         // Only letters and digits are ever replaced.
         let told = |b: u8, fixed: bool| if fixed || !b.is_ascii_alphanumeric() { '.' } else { char::from(b) };
         let shown: String = html_text.bytes().zip(fixed).map(|(b, f)| told(b, f)).collect();
@@ -244,9 +302,20 @@ mod tests {
     }
 
     #[test]
+    fn what_parts_no_word_is_aside() {
+        let shown = |text: &str| {
+            let marks = html(text.as_bytes(), Form::Utf8, true, &mut vec![false; text.len()]);
+            text.bytes().enumerate().filter(|(n, _)| !marks.is_aside(*n)).map(|(_, b)| char::from(b)).collect::<String>()
+        };
+        assert_eq!(shown("<p>A<b class=x>nn</b>, <SPAN lang='x'>B</SPAN>ob"), "<p>Ann, Bob");
+        assert_eq!(shown("A<!-- it's <b>not --><i>nn</i><!doctype x><br>B"), "Ann<br>B");
+        assert_eq!(shown("A<!-- open"), "A<!-- open");
+    }
+
+    #[test]
     fn letters_written_as_numbers_are_found() {
         let text = b"&#1087;&#x43f;&#8217&nbsp;&ouml;";
-        let found = html(text, Form::Utf8, &mut vec![false; text.len()]);
+        let found = html(text, Form::Utf8, true, &mut vec![false; text.len()]).references;
         let of = |from, to, letter| Reference { range: from..to, letter };
         assert_eq!(found, [of(0, 7, 'п'), of(7, 14, 'п'), of(26, 32, 'ö')]);
     }

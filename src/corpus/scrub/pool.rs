@@ -26,6 +26,8 @@ const STAND_INS: char = '\u{f0000}';
 struct Way {
     form: Option<Form>,
     bytes: Vec<u8>,
+    /// It may become any byte: it is not written as it is.
+    is_free: bool,
 }
 
 /// Letters by their kind.
@@ -51,7 +53,7 @@ const fn general(kind: Kind) -> Kind {
 
 impl Pool {
     /// Takes a letter of a mail.
-    pub(super) fn learn(&mut self, unit: &Unit, bytes: &[u8], form: Form) {
+    pub(super) fn learn(&mut self, unit: &Unit, bytes: &[u8], form: Form, is_free: bool) {
         if unit.is_reference {
             if !bytes.starts_with(b"&#") {
                 self.named.insert(unit.letter);
@@ -60,7 +62,7 @@ impl Pool {
             self.written.entry((form, unit.letter)).or_insert_with(|| bytes.to_vec());
         }
         self.forms.insert(form);
-        let way = Way { form: (!unit.is_reference).then_some(form), bytes: bytes.to_vec() };
+        let way = Way { form: (!unit.is_reference).then_some(form), bytes: bytes.to_vec(), is_free };
         let ways = self.ways.entry(unit.letter).or_default();
         if ways.len() < WAYS_MAX && !ways.contains(&way) {
             ways.push(way);
@@ -107,7 +109,7 @@ impl Pool {
     pub(super) fn fits(&self, letter: char, instead_of: char) -> bool {
         self.ways.get(&instead_of).into_iter().flatten().all(|way| match way.form {
             None => reference(letter, &way.bytes).is_some(),
-            Some(form) => self.written.get(&(form, letter)).is_some_and(|new| is_alike(new, &way.bytes, form)),
+            Some(form) => self.written.get(&(form, letter)).is_some_and(|new| is_alike(new, way, form)),
         })
     }
 
@@ -117,13 +119,17 @@ impl Pool {
     }
 }
 
-/// As long, of the same half of its set, and nowhere another sign of ASCII than a letter or a digit.
-fn is_alike(new: &[u8], old: &[u8], form: Form) -> bool {
+/// As long, of the same half of its set, and nowhere another sign of ASCII than a letter or a digit where that may mean
+/// something.
+fn is_alike(new: &[u8], way: &Way, form: Form) -> bool {
+    let old = way.bytes.as_slice();
     let kind = |bytes: &[u8]| units(bytes, form).first().map(|u| u.kind);
     let same =
         |new: &u8, old: &u8| new == old || new.is_ascii() == old.is_ascii() && (!new.is_ascii() || new.is_ascii_alphanumeric());
     let is_double = matches!(form, Form::Double(_));
-    new.len() == old.len() && (!is_double || kind(new) == kind(old) && new.iter().zip(old).all(|(new, old)| same(new, old)))
+    new.len() == old.len()
+        && (!is_double || kind(new) == kind(old))
+        && (way.is_free && !is_double || new.iter().zip(old).all(|(new, old)| same(new, old)))
 }
 
 fn bytes_in(letter: char, form: Form) -> Option<Vec<u8>> {

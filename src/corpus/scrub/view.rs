@@ -56,6 +56,13 @@ impl View {
                     at += 3;
                 }
                 [b'=', tail @ ..] if soft_break(tail) > 0 => at += 1 + soft_break(tail),
+                // A relay wrapped a long line within an escape.
+                [b'=', high, tail @ ..] if cut_escape(*high, tail).is_some() && self.line_length() >= WRAPPED_LINE => {
+                    let low = at + 2 + cut_escape(*high, tail).unwrap_or_default();
+                    self.bytes.push(hex(*high) << 4 | hex(src[low]));
+                    self.places.push(Place::Hex(at + 1, low));
+                    at = low + 1;
+                }
                 [byte, ..] => {
                     self.bytes.push(*byte);
                     self.places.push(Place::Raw(at));
@@ -64,6 +71,10 @@ impl View {
                 [] => break,
             }
         }
+    }
+
+    fn line_length(&self) -> usize {
+        self.bytes.len() - memchr::memrchr(b'\n', &self.bytes).map_or(0, |n| n + 1)
     }
 
     /// Bytes written as `%XX` among others, of these places: what stands between them is no part of the text.
@@ -85,37 +96,17 @@ impl View {
         }
     }
 
-    /// Base64, with whatever stands between its letters. Gives where it ends: behind it may be prose.
-    pub(super) fn base64(&mut self, src: &[u8], range: Range<usize>) -> usize {
+    /// Base64, with whatever stands between its letters.
+    pub(super) fn base64(&mut self, src: &[u8], range: Range<usize>) {
         let mut letters: Vec<usize> = Vec::new();
-        let (mut padded, mut breaks, mut any) = (false, 0, false);
-        let mut at = range.start;
-        while at < range.end {
-            let byte = src[at];
-            if byte.is_ascii_whitespace() {
-                breaks += u32::from(byte == b'\n');
-                at += 1;
-                continue;
-            }
-            if (padded || breaks > 1 && letters.len().is_multiple_of(4) && (any || !letters.is_empty()))
-                && byte != b'='
-                && is_prose(&src[at..range.end])
-            {
-                break;
-            }
-            breaks = 0;
-            if byte == b'=' {
-                any |= !letters.is_empty();
+        for at in range {
+            if src[at] == b'=' {
                 self.close(src, &mut letters);
-                padded = true;
-            } else if sextet(byte).is_some() {
-                padded = false;
+            } else if sextet(src[at]).is_some() {
                 letters.push(at);
             }
-            at += 1;
         }
         self.close(src, &mut letters);
-        at
     }
 
     fn close(&mut self, src: &[u8], letters: &mut Vec<usize>) {
@@ -247,14 +238,25 @@ fn hex(digit: u8) -> u8 {
 
 /// Bytes of a soft line break behind its `=`.
 fn soft_break(tail: &[u8]) -> usize {
-    let blanks = tail.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
-    match &tail[blanks..] {
-        [b'\r', b'\r', b'\n', ..] => blanks + 3,
-        [b'\r', b'\n', ..] => blanks + 2,
-        [b'\r' | b'\n', ..] => blanks + 1,
-        [] => blanks,
+    let blanks = tail.iter().take_while(|b| matches!(b, b' ' | b'\t' | 0)).count();
+    let line_end = &tail[blanks..];
+    let returns = line_end.iter().take_while(|b| **b == b'\r').count();
+    match &line_end[returns..] {
+        [b'\n', ..] => blanks + returns + 1,
+        [] => blanks + returns,
+        _ if returns > 0 => blanks + returns,
         _ => 0,
     }
+}
+
+/// A line this long was wrapped by a program.
+const WRAPPED_LINE: usize = 60;
+
+/// How far behind the first digit of an escape the second one stands, with a line end between.
+fn cut_escape(high: u8, rest: &[u8]) -> Option<usize> {
+    let line_end = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.first() == Some(&b'\n')) };
+    let low = rest.get(line_end).filter(|_| line_end > 0)?;
+    (high.is_ascii_hexdigit() && low.is_ascii_hexdigit() && hex(high) >= 8).then_some(line_end)
 }
 
 fn sextet(byte: u8) -> Option<u8> {
@@ -266,15 +268,6 @@ fn sextet(byte: u8) -> Option<u8> {
         b'/' | b'_' => 63,
         _ => return None,
     })
-}
-
-/// A line of words rather than of base64.
-fn is_prose(rest: &[u8]) -> bool {
-    let line = rest.split(|b| *b == b'\n' || *b == b'\r').next().unwrap_or_default();
-    let line = line[..line.len().min(256)].trim_ascii();
-    !line.is_empty() && line.iter().any(|b| sextet(*b).is_none() && *b != b'=')
-        || line.starts_with(b"--")
-        || line.starts_with(b"__")
 }
 
 /// The share of what can't be base64 in the first paragraph: above it, the label is wrong.
@@ -306,6 +299,11 @@ mod tests {
     fn quoted_printable_keeps_its_form() {
         let (before, after) = turned("a=62c=\r\nd=6a =zz", |v, s| v.quoted(s, 0..s.len()));
         assert_eq!((before.as_str(), after.as_str()), ("abcdj =zz", "A=42C=\r\nD=4a =ZZ"));
+        let line = "x".repeat(60);
+        let mut view = View::default();
+        let text = format!("{line}=C\n3=A9 =C\r\n3=A9");
+        view.quoted(text.as_bytes(), 0..text.len());
+        assert_eq!(String::from_utf8(view.bytes).unwrap(), format!("{line}é é"));
     }
 
     #[test]
@@ -333,9 +331,7 @@ mod tests {
 
     #[test]
     fn base64_keeps_its_lines_its_rubbish_and_its_padding() {
-        let (before, after) = turned("aGVs\r\nbG8!=\n d29ybGQ=\n\nand prose", |v, s| {
-            v.base64(s, 0..s.len());
-        });
-        assert_eq!((before.as_str(), after.as_str()), ("helloworld", "SEVM\r\nTE8!=\n V09STEQ=\n\nand prose"));
+        let (before, after) = turned("aGVs\r\nbG8!=\n d29ybGQ=\n", |v, s| v.base64(s, 0..s.len()));
+        assert_eq!((before.as_str(), after.as_str()), ("helloworld", "SEVM\r\nTE8!=\n V09STEQ=\n"));
     }
 }

@@ -137,7 +137,8 @@ impl<'a> Walk<'a, '_> {
                 self.close(open, marked, out, part);
                 return next;
             }
-            let continues = matches!(line.first(), Some(b' ' | b'\t')) && !is_known(line.trim_ascii_start());
+            let is_indented = matches!(line.first(), Some(b' ' | b'\t'));
+            let continues = is_indented && !self.is_indented_field(line, next, &names, open.as_ref());
             if let (Some(colon), false) = (name_end(line), continues) {
                 self.close(open.take(), marked, out, part);
                 let name = String::from_utf8(line[..colon].trim_ascii().to_vec()).unwrap_or_default();
@@ -161,6 +162,35 @@ impl<'a> Walk<'a, '_> {
             first = false;
             at = next;
         }
+    }
+
+    /// A known field that is indented by mistake, not a fold that looks like one.
+    fn is_indented_field(&self, line: &[u8], mut at: usize, names: &[String], open: Option<&(String, Range<usize>)>) -> bool {
+        let line = line.trim_ascii_start();
+        let Some(colon) = name_end(line).filter(|_| line[0].is_ascii_uppercase() && is_known(line)) else { return false };
+        let is_it = |name: &[u8]| name.trim_ascii().eq_ignore_ascii_case(line[..colon].trim_ascii());
+        let holds_names = |(name, value): &(String, Range<usize>)| {
+            let name = name.to_ascii_lowercase();
+            name.starts_with("x-")
+                || name.starts_with("arc-")
+                || name.contains("signature")
+                || name.contains("results")
+                || name == "received" && !self.src[value.clone()].contains(&b';')
+        };
+        if !line[colon + 1..].starts_with(b" ") || names.iter().any(|n| is_it(n.as_bytes())) || open.is_some_and(holds_names) {
+            return false;
+        }
+        for _ in 0..LOOK_AHEAD_LINES {
+            let (line, next) = self.line(at);
+            if line.trim_ascii().is_empty() {
+                break;
+            }
+            if !matches!(line.first(), Some(b' ' | b'\t')) && name_end(line).is_some_and(|colon| is_it(&line[..colon])) {
+                return false;
+            }
+            at = next;
+        }
+        true
     }
 
     /// A known field is among the next three lines, or From comes before the next blank line.
@@ -212,7 +242,10 @@ impl<'a> Walk<'a, '_> {
         let mut view = View::default();
         let mut tail = range.end;
         match part.encoding.as_str() {
-            "base64" | "base-64" | "x-base64" | "b" if is_base64(body) => tail = view.base64(self.src, range.clone()),
+            "base64" | "base-64" | "x-base64" | "b" if is_base64(body) => {
+                tail = range.start + normalize::base64_end(body);
+                view.base64(self.src, range.start..tail);
+            }
             "quoted-printable" | "quotedprintable" | "quoted_printable" | "quoted-printeable" | "quoted" | "qp" | "q" => {
                 view.quoted(self.src, range.clone())
             }
@@ -274,14 +307,15 @@ pub(super) fn in_form(
 ) -> Vec<u8> {
     let mut out = bytes.to_vec();
     let mut fixed: Vec<bool> = (0..bytes.len()).map(stays).collect();
-    let mut references = Vec::new();
-    if kind.contains("html") || markup::looks_like_html(bytes) {
-        references = markup::html(bytes, form, &mut fixed);
+    let mut marks = markup::Marks::default();
+    let is_html = kind.contains("html");
+    if is_html || markup::looks_like_html(bytes) {
+        marks = markup::html(bytes, form, is_html, &mut fixed);
     } else if kind.contains("calendar") || kind.contains("vcard") || kind.contains("directory") {
         markup::properties(bytes, &mut fixed);
     }
     enclosed::scrub(words, bytes, &mut out, &mut fixed);
-    words.text(&mut Text { bytes: &mut out, free, fixed: &|n| fixed[n], references: &references }, form);
+    words.text(&mut Text { bytes: &mut out, free, fixed: &|n| fixed[n], marks: &marks }, form);
     out
 }
 
@@ -321,13 +355,20 @@ fn boundaries(src: &[u8]) -> Vec<Vec<u8>> {
     for found in memchr::memmem::find_iter(&lower, b"boundary").take(BOUNDARIES_MAX) {
         let rest = &src[found + 8..];
         let skip = rest.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'*' | b' ' | b'\t')).count();
+        let is_extended = rest[..skip].trim_ascii_end().ends_with(b"*");
         let Some(rest) = rest[skip..].strip_prefix(b"=") else { continue };
         let rest = rest.trim_ascii_start();
         let value = match rest.first() {
             Some(quote @ (b'"' | b'\'')) => rest[1..].split(|b| b == quote || *b == b'\n').next(),
             _ => rest.split(|b| matches!(b, b';' | b'\r' | b'\n' | b' ' | b'\t')).next(),
         };
-        let value = value.unwrap_or_default().trim_ascii_end();
+        let mut value = value.unwrap_or_default().trim_ascii_end();
+        if is_extended {
+            // Behind the charset and the language; what is escaped stands otherwise elsewhere.
+            let told = value.iter().rposition(|b| *b == b'\'').map_or(0, |n| n + 1);
+            let escape = memchr::memrchr(b'%', value).map_or(0, |n| value.len().min(n + 3));
+            value = &value[told.max(escape)..];
+        }
         if !value.is_empty() && value.len() <= 512 && !out.iter().any(|b| b == value) {
             out.push(value.to_vec());
         }
@@ -390,7 +431,8 @@ fn turn(words: &Words, src: &[u8], marked: &[bool], out: &mut [u8]) {
         let run = (at..src.len()).take_while(|n| marked[*n] && src[*n].is_ascii_alphabetic()).count();
         let word = String::from_utf8(src[at..at + run].to_ascii_lowercase()).unwrap_or_default();
         let digits = (at..src.len()).take_while(|n| marked[*n] && src[*n].is_ascii_alphanumeric()).count();
-        if (1..4).contains(&digits) && src[at..at + digits].iter().all(u8::is_ascii_digit) {
+        let goes_on = at > 0 && marked[at - 1] && src[at - 1].is_ascii_alphanumeric();
+        if !goes_on && (1..4).contains(&digits) && src[at..at + digits].iter().all(u8::is_ascii_digit) {
             at += digits;
             continue;
         }
@@ -410,5 +452,5 @@ fn first_charset(src: &[u8]) -> Option<String> {
     let value = lower[at..].iter().skip_while(|b| matches!(b, b'"' | b'\'' | b' ')).take(40);
     let value: Vec<u8> =
         value.take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':')).copied().collect();
-    String::from_utf8(value).ok().filter(|v| !v.is_empty())
+    String::from_utf8(value).ok().filter(|v| !v.is_empty() && !form::is_of_bodies(v))
 }

@@ -12,10 +12,10 @@ use super::form::Form;
 use super::kept;
 use super::letters::{Kind, Script, Unit, kind_of};
 use super::likeness::{CANDIDATES_MAX, Likeness};
+use super::markup::{Marks, Reference};
 use super::pool::{Pool, reference};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
 /// Consonants and vowels as often as English has them: what is written looks like words.
 const CONSONANTS: &[u8] = b"tttnnnsssrrrhhdddlllccmmwwffggppbbvkkjxqz";
@@ -44,16 +44,8 @@ pub(super) struct Text<'a> {
     pub(super) free: Option<&'a [bool]>,
     /// Stays as it is: tags, names of fields.
     pub(super) fixed: &'a dyn Fn(usize) -> bool,
-    /// Letters that are written as references, in order.
-    pub(super) references: &'a [Reference],
-}
-
-/// A letter of html written as `&#1087;` or `&ouml;`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reference {
-    /// From `&` to `;`.
-    pub(super) range: Range<usize>,
-    pub(super) letter: char,
+    /// What is html in it.
+    pub(super) marks: &'a Marks,
 }
 
 impl Words {
@@ -120,10 +112,17 @@ impl Words {
 
     /// Replaces what is to be replaced in a text, or learns from it.
     pub(super) fn text(&mut self, text: &mut Text<'_>, form: Form) {
-        let list = merged(units(text.bytes, form), text.references);
-        let numbers = numbers(&list);
-        let joined = joined(&list, text.fixed);
-        let local_parts = local_parts(&list);
+        let list = merged(units(text.bytes, form), &text.marks.references);
+        // What stands within a word and is not shown parts it not.
+        let (aside, shown): (Vec<Unit>, Vec<Unit>) = list.into_iter().partition(|u| text.marks.is_aside(u.at));
+        self.units(&shown, text, form);
+        self.units(&aside, text, form);
+    }
+
+    fn units(&mut self, list: &[Unit], text: &mut Text<'_>, form: Form) {
+        let numbers = numbers(list);
+        let joined = joined(list, text.fixed);
+        let local_parts = local_parts(list);
         let mut before = String::new();
         let mut n = 0;
         while n < list.len() {
@@ -192,7 +191,10 @@ impl Words {
             if number == Number::Plain && (digits < 4 || is_year(&word) || is_zone() || is_charset()) || number == Number::Fixed {
                 return;
             }
-        } else if kept::is_word(&word) || (token.len() < 3 && word.is_ascii() && number != Number::Grouped && !is_part) {
+        } else if kept::is_word(&word)
+            || is_kept_backwards(&word)
+            || (token.len() < 3 && word.is_ascii() && number != Number::Grouped && !is_part)
+        {
             return;
         }
         if token.len() < 3 && word.is_ascii() {
@@ -211,7 +213,9 @@ impl Words {
         let word: String = token.iter().map(|u| u.lower).collect();
         if self.learning {
             for unit in token.iter().filter(|u| matches!(u.kind, Kind::Letter(..)) || u.is_reference) {
-                self.pool.learn(unit, &text.bytes[unit.at..unit.at + unit.len], form);
+                let place = unit.at..unit.at + unit.len;
+                let is_free = text.free.is_none_or(|f| f.get(place.clone()).is_some_and(|f| f.iter().all(|f| *f)));
+                self.pool.learn(unit, &text.bytes[place], form, is_free);
             }
             self.likeness.learn(token, matches!(form, Form::Single(_)));
             self.own.insert(word);
@@ -389,6 +393,11 @@ fn local_parts(list: &[Unit]) -> Vec<bool> {
     out
 }
 
+/// Hebrew in visual order (ISO-8859-8) has its words from the last letter on.
+fn is_kept_backwards(word: &str) -> bool {
+    word.chars().all(|c| ('\u{5d0}'..='\u{5ea}').contains(&c)) && kept::is_word(&word.chars().rev().collect::<String>())
+}
+
 /// The byte before a token.
 fn byte_before(token: &[Unit], text: &Text<'_>) -> Option<u8> {
     token.first().and_then(|u| u.at.checked_sub(1)).and_then(|at| text.bytes.get(at).copied())
@@ -443,7 +452,7 @@ fn numbers(list: &[Unit]) -> Vec<Number> {
         }
         let total: usize = groups.iter().map(|(a, b)| b - a).sum();
         let words: Vec<String> = groups.iter().map(|(a, b)| list[*a..*b].iter().map(|u| u.lower).collect()).collect();
-        let in_time = ascii(at) == Some(':') && digit(at + 1) || n > 0 && ascii(n - 1) == Some(':');
+        let in_time = ascii(at) == Some(':') && digit(at + 1) || n > 1 && ascii(n - 1) == Some(':') && digit(n - 2);
         let kind = if is_date(&words, &separators) || in_time && groups.len() > 1 {
             Number::Fixed
         } else if total >= 7 && !in_time && groups.len() > 1 || is_dotted_quad(&words, &separators) {
