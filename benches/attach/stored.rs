@@ -91,11 +91,11 @@ impl Kind {
     fn value(self, table: &str, column: &str) -> String {
         let quoted = format!("t.{column}");
         match (table, column) {
-            ("conversations" | "messages", "id")
+            ("conversation_records" | "messages", "id")
             | (_, "conversation")
             | ("message_mailboxes" | "attachments" | "dispositions" | "message_ids", "message") => self.uuid(&quoted),
             ("message_ids", "message_id") | ("messages", "message_id") => self.message_id(&quoted),
-            ("conversations" | "conversation_activity" | "messages", "created_at" | "last_message_at" | "received_at") => {
+            ("conversation_records" | "conversation_activity" | "messages", "created_at" | "last_message_at" | "received_at") => {
                 match self {
                     Kind::Sqlite => format!("{quoted} + k * {COPY_US}"),
                     Kind::Postgres => format!("{quoted} + k::bigint * {COPY_US}"),
@@ -108,8 +108,8 @@ impl Kind {
                 Kind::Sqlite => format!("{quoted} + k * 4294967296"),
                 Kind::Postgres => format!("{quoted} + k::bigint * 4294967296"),
             },
-            ("conversations", "subject_key") => format!("{quoted} + k"),
-            ("conversations", "base_subject") | ("participants", "address") => self.address(&quoted),
+            ("conversation_records", "subject_key") => format!("{quoted} + k"),
+            ("conversation_records", "base_subject") | ("participants", "address") => self.address(&quoted),
             _ => quoted,
         }
     }
@@ -117,7 +117,7 @@ impl Kind {
 
 /// Tables whose rows are copied; what refers to others comes later.
 const TABLES: &[&str] = &[
-    "conversations",
+    "conversation_records",
     "conversation_activity",
     "messages",
     "message_mailboxes",

@@ -132,6 +132,9 @@ impl ThreadIndex {
             ..ConversationFacts::default()
         };
         let mut facts = self.conversations.remove(&conversation).unwrap_or(begun);
+        if facts.message_count == 0 {
+            facts.last_message_at_us = keys.received_at_us;
+        }
         facts.message_count += 1;
         facts.crowd = facts.crowd.or_else(|| decision.continues.and_then(|old| self.conversations.get(&old)?.crowd));
         facts.last_message_at_us = facts.last_message_at_us.max(keys.received_at_us);
@@ -143,10 +146,12 @@ impl ThreadIndex {
             let moved = self.conversations.entry(*merged).or_default();
             moved.alias_of = Some(conversation);
             moved.participants.clear();
+            if moved.message_count > 0 {
+                facts.last_message_at_us = facts.last_message_at_us.max(moved.last_message_at_us);
+            }
             facts.message_count += std::mem::take(&mut moved.message_count);
             facts.touched_by_person |= moved.touched_by_person;
             facts.open |= moved.open;
-            facts.last_message_at_us = facts.last_message_at_us.max(moved.last_message_at_us);
         }
         if let Some(old) = decision.continues.and_then(|old| self.conversations.get_mut(&old)) {
             old.continued_by = Some(conversation);

@@ -11,10 +11,10 @@
 //! transaction that changes the conversation. A sweep that fails goes on at the next.
 //!
 //! # Trust
-//! The time of a conversation's newest message never goes back, so a row that is left over stays so.
+//! Whether a row counts is asked whenever it is read: it does where it says what its conversation says.
 
 use super::connection::{Bulk, Conn, Query};
-use super::value::{Columns, Value, count, values};
+use super::value::{Columns, count, values};
 use super::{Error, Store};
 use crate::limits::ACTIVITY_SWEPT_ROWS;
 use crate::mail::{ConversationId, OrganisationId};
@@ -27,28 +27,7 @@ const RECENT_US: i64 = 3_600_000_000;
 pub(super) const NEW: Bulk = Bulk {
     name: "insert_conversation_activity",
     head: "INSERT INTO conversation_activity (organisation, last_message_at, conversation)",
-    tail: "",
-    width: 3,
-};
-/// Columns: conversation, time of what is said.
-const SAID: Bulk = Bulk {
-    name: "conversation_activity_said",
-    head: "WITH k (id, said) AS (",
-    tail: ") INSERT INTO conversation_activity (organisation, last_message_at, conversation)
-           SELECT c.organisation, k.said, c.id FROM k CROSS JOIN conversations c
-           WHERE c.id = k.id AND c.last_message_at < k.said",
-    width: 2,
-};
-/// Columns: conversation, time of what is said, time from which on rows are recent.
-// Materialized, because SQLite may else read the whole table for each.
-const RECENT_GO: Bulk = Bulk {
-    name: "conversation_activity_recent_go",
-    head: "WITH k (id, said, since) AS (",
-    tail: "), old (organisation, was, id) AS MATERIALIZED (
-           SELECT c.organisation, c.last_message_at, c.id FROM k CROSS JOIN conversations c
-           WHERE c.id = k.id AND c.last_message_at < k.said AND c.last_message_at > k.since)
-           DELETE FROM conversation_activity
-           WHERE (organisation, last_message_at, conversation) IN (SELECT organisation, was, id FROM old)",
+    tail: "ON CONFLICT DO NOTHING",
     width: 3,
 };
 const ROWS: Query = Query::new(
@@ -83,15 +62,24 @@ impl ActivitySweep {
     }
 }
 
-/// Notes when something was said in conversations that were there; called before they are changed.
-pub(super) async fn said(conn: &mut Conn, said: impl Iterator<Item = (ConversationId, i64)>) -> Result<(), Error> {
-    let (mut rows, mut recent): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
-    for (conversation, at_us) in said {
-        rows.extend(values![conversation, at_us]);
-        recent.extend(values![conversation, at_us, at_us.saturating_sub(RECENT_US)]);
-    }
-    conn.bulk(&RECENT_GO, recent).await?;
-    conn.bulk(&SAID, rows).await.map(drop)
+/// What a batch says in a conversation that was there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said {
+    pub(super) organisation: OrganisationId,
+    pub(super) conversation: ConversationId,
+    /// When its newest message was received before, and now: microseconds since 1970 UTC.
+    pub(super) was_us: i64,
+    pub(super) is_us: i64,
+}
+
+/// Notes when something was said in conversations that were there.
+pub(super) async fn said(conn: &mut Conn, said: &[Said]) -> Result<(), Error> {
+    let moved = || said.iter().filter(|s| s.was_us != s.is_us);
+    let rows = moved().flat_map(|s| values![s.organisation, s.is_us, s.conversation]);
+    let recent = moved().filter(|s| s.was_us > s.is_us.saturating_sub(RECENT_US));
+    let recent = recent.flat_map(|s| values![s.organisation, s.was_us, s.conversation]);
+    conn.bulk(&GO, recent.collect()).await?;
+    conn.bulk(&NEW, rows.collect()).await.map(drop)
 }
 
 impl Store {

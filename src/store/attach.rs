@@ -224,8 +224,7 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
     for touched in decision.merges.iter().chain(&decision.continues).chain([&conversation]) {
         plan.remember_people(&known.index, *touched);
     }
-    let over = decision.continues.and_then(|old| known.index.conversations.get(&old));
-    let message = plan.attach(mail, &decision, conversation, is_new, over.is_some_and(|old| old.open));
+    let message = plan.attach(mail, &decision, conversation, &known.index);
     plan.ties(mail, &known.index, conversation);
     plan.content(mail, conversation, message);
     known.index.apply(&mail.keys, &decision, conversation);

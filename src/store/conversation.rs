@@ -143,13 +143,13 @@ const PAGE: Query = Query::new(
 );
 const ONE: Query = Query::new(
     "conversation",
-    select_conversation!("WHERE c.id = (SELECT COALESCE(a.alias_of, a.id) FROM conversations a WHERE a.id = $1)"),
+    select_conversation!("WHERE c.id = (SELECT COALESCE(a.alias_of, a.id) FROM conversation_records a WHERE a.id = $1)"),
 );
 const SET_STATE: Query = Query::new(
     "conversation_set_state",
-    "UPDATE conversations SET state = $2, closed_at = $3, touched_by_person = TRUE WHERE id = $1",
+    "UPDATE conversation_records SET state = $2, closed_at = $3, touched_by_person = TRUE WHERE id = $1",
 );
-const TOUCH: Query = Query::new("conversation_touch", "UPDATE conversations SET touched_by_person = TRUE WHERE id = $1");
+const TOUCH: Query = Query::new("conversation_touch", "UPDATE conversation_records SET touched_by_person = TRUE WHERE id = $1");
 const PARTICIPANTS: Query = Query::new(
     "participants_page",
     "SELECT address, name, role FROM participants WHERE conversation = $1 AND address > $2 ORDER BY address LIMIT $3",

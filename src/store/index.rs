@@ -49,7 +49,7 @@ const SUBJECTS_SQLITE: Bulk = Bulk {
     name: "index_subjects",
     head: "WITH k (organisation, subject_key, since) AS (",
     tail: ") SELECT c.organisation, c.subject_key, c.id, c.last_message_at FROM k CROSS JOIN conversations c WHERE c.id IN (
-           SELECT x.id FROM conversations x WHERE x.organisation = k.organisation AND x.subject_key = k.subject_key
+           SELECT x.id FROM conversation_records x WHERE x.organisation = k.organisation AND x.subject_key = k.subject_key
            AND x.alias_of IS NULL ORDER BY x.id DESC LIMIT 5) AND c.last_message_at > k.since",
     width: 3,
 };

@@ -9,13 +9,14 @@
 
 use super::connection::{Conn, Query};
 use super::value::{json, values};
+use super::writes::ORDINALS;
 use super::{Error, audit};
 use crate::mail::{ConversationId, OrganisationId};
 use serde::Serialize;
 
 // Whatever went on in the one that is over goes on in the new one: chains have length one.
 const CONTINUE: Query =
-    Query::new("continue_conversation", "UPDATE conversations SET continued_by = $2 WHERE id = $1 OR continued_by = $1");
+    Query::new("continue_conversation", "UPDATE conversation_records SET continued_by = $2 WHERE id = $1 OR continued_by = $1");
 
 const MERGE_MESSAGES: Query = Query::new("merge_messages", "UPDATE messages SET conversation = $2 WHERE conversation = $1");
 const MERGE_PEOPLE: Query = Query::new(
@@ -25,39 +26,39 @@ const MERGE_PEOPLE: Query = Query::new(
      ON CONFLICT DO NOTHING",
 );
 const MERGE_PEOPLE_LEAVE: Query = Query::new("merge_people_leave", "DELETE FROM participants WHERE conversation = $1");
-// Before the facts: what the conversations say is where the rows are.
-const MERGE_ACTIVITY: Query = Query::new(
-    "merge_activity",
-    "UPDATE conversation_activity SET last_message_at = gone.last_message_at FROM conversations AS gone, conversations AS stays
-     WHERE gone.id = $1 AND stays.id = $2 AND gone.last_message_at > stays.last_message_at
-     AND conversation_activity.organisation = stays.organisation
-     AND conversation_activity.last_message_at = stays.last_message_at AND conversation_activity.conversation = stays.id",
+const MERGE_COUNT: Query = Query::new(
+    "merge_count",
+    "SELECT CAST(COALESCE(SUM(message_count), 0) AS BIGINT) FROM conversations WHERE id = $1 OR id = $2",
 );
+// Before rows move, and after: what the conversations say is where the rows are.
 const MERGE_ACTIVITY_GOES: Query = Query::new(
     "merge_activity_goes",
     "DELETE FROM conversation_activity WHERE (organisation, last_message_at, conversation) IN (
-     SELECT organisation, last_message_at, id FROM conversations WHERE id = $1)",
+     SELECT organisation, last_message_at, id FROM conversations WHERE id = $1 OR id = $2)",
+);
+const MERGE_ACTIVITY: Query = Query::new(
+    "merge_activity",
+    "INSERT INTO conversation_activity (organisation, last_message_at, conversation)
+     SELECT organisation, last_message_at, id FROM conversations WHERE id = $1 ON CONFLICT DO NOTHING",
 );
 const MERGE_FACTS: Query = Query::new(
     "merge_facts",
-    "UPDATE conversations SET message_count = conversations.message_count + gone.message_count,
-     created_at = CASE WHEN gone.created_at < conversations.created_at THEN gone.created_at ELSE conversations.created_at END,
-     last_message_at = CASE WHEN gone.last_message_at > conversations.last_message_at
-                       THEN gone.last_message_at ELSE conversations.last_message_at END,
-     state = CASE WHEN gone.state = 'open' THEN 'open' ELSE conversations.state END,
-     closed_at = CASE WHEN gone.state = 'open' OR conversations.state = 'open' THEN NULL
-                 WHEN gone.closed_at > conversations.closed_at THEN gone.closed_at ELSE conversations.closed_at END,
-     touched_by_person = conversations.touched_by_person OR gone.touched_by_person
-     FROM conversations AS gone WHERE gone.id = $1 AND conversations.id = $2",
+    "UPDATE conversation_records SET
+     created_at = CASE WHEN gone.created_at < conversation_records.created_at
+                  THEN gone.created_at ELSE conversation_records.created_at END,
+     state = CASE WHEN gone.state = 'open' THEN 'open' ELSE conversation_records.state END,
+     closed_at = CASE WHEN gone.state = 'open' OR conversation_records.state = 'open' THEN NULL
+                 WHEN gone.closed_at > conversation_records.closed_at THEN gone.closed_at
+                 ELSE conversation_records.closed_at END,
+     touched_by_person = conversation_records.touched_by_person OR gone.touched_by_person
+     FROM conversation_records AS gone WHERE gone.id = $1 AND conversation_records.id = $2",
 );
 // Whatever pointed to the one that goes points to the one that stays: chains have length one.
-const MERGE_ALIAS: Query = Query::new(
-    "merge_alias",
-    "UPDATE conversations SET alias_of = $2, message_count = 0, state = 'closed' WHERE id = $1 OR alias_of = $1",
-);
+const MERGE_ALIAS: Query =
+    Query::new("merge_alias", "UPDATE conversation_records SET alias_of = $2, state = 'closed' WHERE id = $1 OR alias_of = $1");
 
 const MERGE_CONTINUED: Query =
-    Query::new("merge_continued", "UPDATE conversations SET continued_by = $2 WHERE continued_by = $1");
+    Query::new("merge_continued", "UPDATE conversation_records SET continued_by = $2 WHERE continued_by = $1");
 const MERGE_LINKS_FROM: Query = Query::new(
     "merge_links_from",
     "INSERT INTO conversation_links (conversation, other, kind, created_at)
@@ -105,14 +106,17 @@ impl Step {
 /// Moves all rows of the conversation that goes.
 async fn write_merge(conn: &mut Conn, merge: Merge) -> Result<(), Error> {
     let pair = || values![merge.from, merge.into];
+    let count = conn.row(&MERGE_COUNT, pair()).await?;
+    let count: i64 = count.map_or(Ok(0), |row| row.get(MERGE_COUNT.name, 0))?;
+    conn.run(&MERGE_ACTIVITY_GOES, pair()).await?;
     conn.run(&MERGE_MESSAGES, pair()).await?;
+    conn.bulk(&ORDINALS, values![merge.into, count]).await?;
     conn.run(&MERGE_OUTBOUND, pair()).await?;
     conn.run(&MERGE_PEOPLE, pair()).await?;
     conn.run(&MERGE_PEOPLE_LEAVE, values![merge.from]).await?;
-    conn.run(&MERGE_ACTIVITY, pair()).await?;
-    conn.run(&MERGE_ACTIVITY_GOES, values![merge.from]).await?;
     conn.run(&MERGE_FACTS, pair()).await?;
     conn.run(&MERGE_ALIAS, pair()).await?;
+    conn.run(&MERGE_ACTIVITY, values![merge.into]).await?;
     conn.run(&MERGE_CONTINUED, pair()).await?;
     conn.run(&MERGE_LINKS_FROM, pair()).await?;
     conn.run(&MERGE_LINKS_TO, pair()).await?;

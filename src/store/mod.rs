@@ -142,6 +142,7 @@ impl Store {
                     ("groups", include_str!("../../migrations/sqlite/0003_groups.sql")),
                     ("fewer pages", include_str!("../../migrations/sqlite/0004_fewer_pages.sql")),
                     ("activity", include_str!("../../migrations/sqlite/0005_activity.sql")),
+                    ("fewer pages still", include_str!("../../migrations/sqlite/0006_fewer_pages_still.sql")),
                 ]);
                 match steps.run(write).await {
                     // Another process may have been at it at the same time: then the second look finds it done.
@@ -158,6 +159,7 @@ impl Store {
                     ("groups", include_str!("../../migrations/postgres/0003_groups.sql")),
                     ("fewer pages", include_str!("../../migrations/postgres/0004_fewer_pages.sql")),
                     ("activity", include_str!("../../migrations/postgres/0005_activity.sql")),
+                    ("fewer pages still", include_str!("../../migrations/postgres/0006_fewer_pages_still.sql")),
                 ]);
                 async {
                     let mut conn = pool.acquire().await?;

@@ -7,20 +7,20 @@
 //! What becomes of whole conversations is in `merge`.
 
 use super::Error;
-use super::activity;
+use super::activity::{self, Said};
 use super::connection::Conn;
 use super::index::{standing_word, subject_key};
 use super::merge::{Merge, Step};
 use super::outbox::{Event, EventKind, record};
 use super::value::{Value, count, json, key_text, values};
 use super::writes::{
-    ATTACHMENTS, BRAKES, CONVERSATION_CHANGES, CONVERSATIONS, DISPOSITION_ATTACHED, DISPOSITIONS, IDS, ITEM_ATTACHED, ITEMS,
-    LINKS, MAILBOXES, MESSAGES, OUTBOUND_MAILS, PARTICIPANTS, PARTICIPANTS_LEAVE, PROMOTE, REPEATS, SWEEP_BRAKES,
+    ATTACHMENTS, BRAKES, CONVERSATIONS, DISPOSITION_ATTACHED, DISPOSITIONS, IDS, ITEM_ATTACHED, ITEMS, LINKS, MAILBOXES,
+    MESSAGES, ORDINALS, OUTBOUND_MAILS, PARTICIPANTS, PARTICIPANTS_LEAVE, PROMOTE, REOPENED, REPEATS, SWEEP_BRAKES,
 };
 use crate::limits::{BRAKES_SWEPT_MIN, PARTICIPANTS_MAX};
 use crate::mail::{
     ConversationId, Decision, IdStanding, LinkKind, Locator, MailboxId, May, MessageId, OrganisationId, Person, Prepared,
-    QuarantineId, QuarantineReason, ThreadIndex,
+    QuarantineId, QuarantineReason, ThreadIndex, Where,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -35,12 +35,43 @@ struct NewConversation {
     change: Change,
 }
 
+impl NewConversation {
+    /// A mail begins it.
+    fn of(mail: &Prepared) -> NewConversation {
+        let (organisation, created_at_us) = (mail.organisation, mail.received_at_us);
+        NewConversation {
+            organisation,
+            subject: mail.mail.subject.clone(),
+            base_subject: mail.keys.base_subject.clone(),
+            created_at_us,
+            change: Change::new(organisation, 0, created_at_us),
+        }
+    }
+}
+
 /// What the mails of a batch do to a conversation.
 #[derive(Debug, Clone, Copy)]
 struct Change {
+    organisation: OrganisationId,
+    /// Its messages before the batch, and when the newest of them was received (without one: when it began).
+    was: i64,
+    was_us: i64,
     added: i64,
-    last_message_at_us: i64,
+    /// The newest message of the batch: when it was received, and the place of its ordinal in the rows.
+    newest: Option<(i64, usize)>,
     reopen: bool,
+}
+
+impl Change {
+    fn new(organisation: OrganisationId, was: i64, was_us: i64) -> Change {
+        Change { organisation, was, was_us, added: 0, newest: None, reopen: false }
+    }
+
+    /// When its newest message was received.
+    fn is_us(&self) -> i64 {
+        let batch = self.newest.map(|(at, _)| at);
+        if self.was == 0 { batch.unwrap_or(self.was_us) } else { batch.map_or(self.was_us, |at| at.max(self.was_us)) }
+    }
 }
 
 #[derive(Debug)]
@@ -233,13 +264,18 @@ impl Plan {
         mail: &Prepared,
         decision: &Decision,
         conversation: ConversationId,
-        is_new: bool,
-        goes_on_open: bool,
+        index: &ThreadIndex,
     ) -> MessageId {
         let message = MessageId(Uuid::now_v7());
         let speaks = matches!(decision.may, May::Open | May::Participant) && !mail.keys.class.is_automatic();
-        self.conversation(mail, conversation, is_new, speaks || goes_on_open);
-        self.message(mail, decision, conversation, message);
+        let is_new = decision.place == Where::New;
+        let goes_on_open = decision.continues.and_then(|old| index.conversations.get(&old)).is_some_and(|old| old.open);
+        if is_new {
+            self.new.insert(conversation, NewConversation::of(mail));
+        }
+        let ordinal_at = self.messages.len() + MESSAGES.width - 1;
+        let ordinal = self.change(mail, conversation, index, speaks || goes_on_open, ordinal_at);
+        self.message(mail, decision, conversation, message, ordinal);
         self.mailboxes.extend(mail.mailboxes.iter().map(|m| (message, *m)));
         for person in mail.keys.people.iter().chain(&mail.mail.from).filter(|p| !p.name.is_empty()) {
             self.names.entry((mail.organisation, person.address.to_lowercase())).or_insert_with(|| person.name.clone());
@@ -299,7 +335,7 @@ impl Plan {
 
     /// A conversation the product begins by sending.
     pub(super) fn begin(&mut self, organisation: OrganisationId, id: ConversationId, subject: &str, at_us: i64) {
-        let change = Change { added: 0, last_message_at_us: at_us, reopen: true };
+        let change = Change { reopen: true, ..Change::new(organisation, 0, at_us) };
         let (subject, base_subject) = (subject.to_owned(), subject.to_owned());
         self.new.insert(id, NewConversation { organisation, subject, base_subject, created_at_us: at_us, change });
         self.events.push(Event { conversation: Some(id), ..Event::new(organisation, EventKind::ConversationOpened) });
@@ -354,29 +390,26 @@ impl Plan {
         });
     }
 
-    fn conversation(&mut self, mail: &Prepared, id: ConversationId, is_new: bool, speaks: bool) {
-        if is_new {
-            self.new.insert(
-                id,
-                NewConversation {
-                    organisation: mail.organisation,
-                    subject: mail.mail.subject.clone(),
-                    base_subject: mail.keys.base_subject.clone(),
-                    created_at_us: mail.received_at_us,
-                    change: Change { added: 0, last_message_at_us: mail.received_at_us, reopen: false },
-                },
-            );
-        }
+    /// The conversation has one more message, whose ordinal will stand at this place of the rows; gives what it is as things
+    /// stand.
+    fn change(&mut self, mail: &Prepared, id: ConversationId, index: &ThreadIndex, speaks: bool, ordinal_at: usize) -> i64 {
+        let before = || {
+            let facts = index.conversations.get(&id);
+            let (was, was_us) = facts.map_or((0, mail.received_at_us), |f| (f.message_count, f.last_message_at_us));
+            Change::new(mail.organisation, was, was_us)
+        };
         let change = match self.new.get_mut(&id) {
             Some(new) => &mut new.change,
-            None => self.changed.entry(id).or_insert(Change { added: 0, last_message_at_us: i64::MIN, reopen: false }),
+            None => self.changed.entry(id).or_insert_with(before),
         };
         change.added += 1;
-        change.last_message_at_us = change.last_message_at_us.max(mail.received_at_us);
+        // Of those received at once the last is the newest, because ids of messages grow.
+        change.newest = change.newest.max(Some((mail.received_at_us, ordinal_at)));
         change.reopen |= speaks;
+        change.was + change.added
     }
 
-    fn message(&mut self, mail: &Prepared, decision: &Decision, conversation: ConversationId, id: MessageId) {
+    fn message(&mut self, mail: &Prepared, decision: &Decision, conversation: ConversationId, id: MessageId, ordinal: i64) {
         let (said, keys) = (&mail.mail, &mail.keys);
         let people =
             People { sender: said.sender.as_ref(), reply_to: &said.reply_to, to: &said.to, cc: &said.cc, bcc: &said.bcc };
@@ -417,6 +450,7 @@ impl Plan {
             mail.versions.reader,
             mail.versions.classes,
             mail.versions.rules,
+            ordinal,
         ]);
     }
 
@@ -432,19 +466,39 @@ impl Plan {
         ]);
     }
 
+    /// Lets the newest message of each conversation say how many it has. Those whose newest message is not of the batch, or
+    /// may not be, and how many they have.
+    fn count_messages(&mut self) -> Vec<Value> {
+        let mut elsewhere = Vec::new();
+        for (id, change) in
+            self.changed.iter().map(|(id, change)| (id, *change)).chain(self.new.iter().map(|(id, c)| (id, c.change)))
+        {
+            let total = change.was + change.added;
+            let Some((at, ordinal_at)) = change.newest else { continue };
+            if let Some(ordinal) = self.messages.get_mut(ordinal_at) {
+                *ordinal = Value::from(total);
+            }
+            if change.was > 0 && at <= change.was_us {
+                elsewhere.extend(values![*id, total]);
+            }
+        }
+        elsewhere
+    }
+
     /// Writes it all; what others refer to comes first.
-    pub(super) async fn write(self, conn: &mut Conn) -> Result<(), Error> {
+    pub(super) async fn write(mut self, conn: &mut Conn) -> Result<(), Error> {
         let now = self.now_us;
-        let active = self.new.iter().flat_map(|(id, c)| values![c.organisation, c.change.last_message_at_us, *id]).collect();
+        let counted_elsewhere = self.count_messages();
+        let active = self.new.iter().flat_map(|(id, c)| values![c.organisation, c.change.is_us(), *id]).collect();
         let new = self.new.into_iter().flat_map(|(id, c)| {
             let state = if c.change.reopen { "open" } else { "closed" };
-            let (last, added) = (c.change.last_message_at_us, c.change.added);
             let key = subject_key(&c.base_subject);
-            values![id, c.organisation, state, c.subject, c.base_subject, key, c.created_at_us, last, false, added]
+            values![id, c.organisation, state, c.subject, c.base_subject, key, c.created_at_us, false]
         });
         conn.bulk(&CONVERSATIONS, new.collect()).await?;
         conn.bulk(&activity::NEW, active).await?;
         conn.bulk(&MESSAGES, self.messages).await?;
+        conn.bulk(&ORDINALS, counted_elsewhere).await?;
         conn.bulk(&MAILBOXES, self.mailboxes.into_iter().flat_map(|(message, mailbox)| values![message, mailbox]).collect())
             .await?;
         let promoted: Vec<Value> =
@@ -468,10 +522,15 @@ impl Plan {
             conn.run(&ITEM_ATTACHED, values![item, message]).await?;
             conn.run(&DISPOSITION_ATTACHED, values![item, message, now, journal, position, organisation]).await?;
         }
-        let said = self.changed.iter().map(|(id, c)| (*id, c.last_message_at_us));
-        activity::said(conn, said).await?;
-        let changed = self.changed.into_iter().flat_map(|(id, c)| values![id, c.added, c.last_message_at_us, c.reopen]);
-        conn.bulk(&CONVERSATION_CHANGES, changed.collect()).await?;
+        let said = self.changed.iter().map(|(id, c)| Said {
+            organisation: c.organisation,
+            conversation: *id,
+            was_us: c.was_us,
+            is_us: c.is_us(),
+        });
+        activity::said(conn, &said.collect::<Vec<_>>()).await?;
+        let reopened = self.changed.iter().filter(|(_, c)| c.reopen).flat_map(|(id, _)| values![*id]);
+        conn.bulk(&REOPENED, reopened.collect()).await?;
         conn.bulk(&REPEATS, self.repeats.into_iter().flat_map(|(id, more)| values![id, more]).collect()).await?;
         conn.bulk(&OUTBOUND_MAILS, self.outbound).await?;
         let links = self.links.into_iter().flat_map(|((from, to), kind)| values![from, to, kind.as_str(), now]);

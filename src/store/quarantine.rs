@@ -227,7 +227,7 @@ const DISCARD_DISPOSITION: Query = Query::new(
      WHERE (q.id = $1 OR q.group_id = $1) AND q.state = 'held' AND dispositions.journal = q.journal
      AND dispositions.position = q.position AND dispositions.organisation = q.organisation",
 );
-const CONVERSATION_OWNER: Query = Query::new("conversation_owner", "SELECT organisation FROM conversations WHERE id = $1");
+const CONVERSATION_OWNER: Query = Query::new("conversation_owner", "SELECT organisation FROM conversation_records WHERE id = $1");
 // A position's upper half is the segment's number.
 const SEGMENTS_HELD: Query = Query::new(
     "quarantine_segments",

@@ -13,29 +13,36 @@ use super::connection::{Bulk, Query};
 
 pub(super) const CONVERSATIONS: Bulk = Bulk {
     name: "insert_conversations",
-    head: "INSERT INTO conversations (id, organisation, state, subject, base_subject, subject_key, created_at,
-           last_message_at, touched_by_person, message_count)",
+    head: "INSERT INTO conversation_records (id, organisation, state, subject, base_subject, subject_key, created_at,
+           touched_by_person)",
     tail: "",
-    width: 10,
+    width: 8,
 };
-pub(super) const CONVERSATION_CHANGES: Bulk = Bulk {
-    name: "update_conversations",
-    head: "WITH k (id, added, last, reopen) AS (",
-    tail: ") UPDATE conversations SET message_count = message_count + k.added,
-           last_message_at = CASE WHEN k.last > last_message_at THEN k.last ELSE last_message_at END,
-           state = CASE WHEN k.reopen THEN 'open' ELSE state END,
-           closed_at = CASE WHEN k.reopen THEN NULL ELSE closed_at END
-           FROM k WHERE conversations.id = k.id",
-    width: 4,
+pub(super) const REOPENED: Bulk = Bulk {
+    name: "reopen_conversations",
+    head: "WITH k (id) AS (",
+    tail: ") UPDATE conversation_records SET state = 'open', closed_at = NULL FROM k
+           WHERE conversation_records.id = k.id AND conversation_records.state = 'closed'",
+    width: 1,
 };
 pub(super) const MESSAGES: Bulk = Bulk {
     name: "insert_messages",
     head: "INSERT INTO messages (id, organisation, conversation, journal, position, received_at, reverse_path, size,
            content_hash, repeats, message_id, in_reply_to, reference_ids, from_name, from_address, people, subject,
            sent_at, text, folds, has_html, attachment_count, class, class_evidence, bounce, client, repairs, sender,
-           may, rule, confidence, decision, customer, reader_version, classes_version, rules_version)",
+           may, rule, confidence, decision, customer, reader_version, classes_version, rules_version, ordinal)",
     tail: "",
-    width: 36,
+    width: 37,
+};
+/// Columns: conversation, and how many messages it has: where its newest one does not say so.
+pub(super) const ORDINALS: Bulk = Bulk {
+    name: "settle_ordinals",
+    head: "WITH k (conversation, total) AS (",
+    tail: ") UPDATE messages SET ordinal = k.total FROM k
+           WHERE messages.id = (SELECT n.id FROM messages n WHERE n.conversation = k.conversation
+                                ORDER BY n.received_at DESC, n.id DESC LIMIT 1)
+           AND messages.ordinal <> k.total",
+    width: 2,
 };
 pub(super) const REPEATS: Bulk = Bulk {
     name: "update_repeats",

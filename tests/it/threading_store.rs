@@ -179,6 +179,7 @@ async fn hold(db: &Database, cases: usize) {
     let living = db.number(living).await;
     assert!(living > 0);
     assert_eq!((db.number(listed).await, rows), (living, living));
+    assert_eq!(db.number(store_activity::MISCOUNTED).await, 0);
     for store in stores {
         store.close().await;
     }
