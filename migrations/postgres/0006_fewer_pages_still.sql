@@ -6,7 +6,7 @@ UPDATE messages SET ordinal = c.message_count FROM conversations c
 WHERE messages.conversation = c.id AND messages.id = (
     SELECT n.id FROM messages n WHERE n.conversation = c.id ORDER BY n.received_at DESC, n.id DESC LIMIT 1);
 DROP INDEX messages_conversation;
-CREATE INDEX messages_conversation ON messages (conversation, received_at, id) INCLUDE (ordinal);
+CREATE INDEX messages_conversation ON messages (conversation, received_at, id, ordinal);
 
 -- A row that others refer to is locked for each that comes, and to lock it is to write its page. The gateway asks itself
 -- whether a conversation is there, and none is ever removed.

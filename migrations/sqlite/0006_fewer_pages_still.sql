@@ -1,12 +1,10 @@
 -- What a mail changes in its conversation it changes beside its own row: how many messages the conversation has is said by the
 -- newest of them, and so is when it was received. The conversation's row changes when it is opened, closed, merged or
 -- continued. `conversations` is a view with the columns that the table had.
-DROP INDEX messages_conversation;
 ALTER TABLE messages ADD COLUMN ordinal INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX messages_newest ON messages (conversation, received_at, id);
 UPDATE messages SET ordinal = c.message_count FROM conversations c
 WHERE messages.id = (SELECT n.id FROM messages n WHERE n.conversation = c.id ORDER BY n.received_at DESC, n.id DESC LIMIT 1);
-DROP INDEX messages_newest;
+DROP INDEX messages_conversation;
 CREATE INDEX messages_conversation ON messages (conversation, received_at, id, ordinal);
 
 ALTER TABLE conversations RENAME TO conversation_records;

@@ -3,7 +3,7 @@
 use crate::database::{Database, on_both_databases};
 use crate::store_activity::MISCOUNTED;
 use crate::store_both::{Desk, decide};
-use sqlx::{Connection, Executor};
+use sqlx::{AssertSqlSafe, Connection, Executor};
 
 /// Undoes migration 0006.
 const BEFORE_0006: &str = "
@@ -30,7 +30,8 @@ on_both_databases! {
         let mut mails = Vec::new();
         for n in 0..20 {
             let reference = format!("{}@x", n % 3);
-            let mut mail = desk.mail(n, &format!("{n}@x"), if n < 3 { &[] } else { std::slice::from_ref(&reference) });
+            let references = [reference.as_str()];
+            let mut mail = desk.mail(n, &format!("{n}@x"), if n < 3 { &[] } else { &references });
             mail.received_at_us = i64::from(n * 7 % 5);
             mails.push(mail);
         }
@@ -45,7 +46,7 @@ on_both_databases! {
             conn.execute(sqlx::raw_sql(BEFORE_0006_POSTGRES)).await.unwrap();
         } else {
             let mut conn = sqlx::SqliteConnection::connect(&db.url).await.unwrap();
-            conn.execute(sqlx::raw_sql(BEFORE_0006)).await.unwrap();
+            conn.execute(sqlx::raw_sql(AssertSqlSafe(BEFORE_0006.replace("BIGINT", "INTEGER")))).await.unwrap();
         }
         let store = db.another_store().await;
         store.migrate().await.unwrap();
@@ -92,7 +93,7 @@ fn both_databases_have_the_same_tables_and_columns() {
             include_str!("../../migrations/sqlite/0004_fewer_pages.sql"),
             include_str!("../../migrations/postgres/0004_fewer_pages.sql"),
         ),
-        (include_str!("../../migrations/sqlite/0005_activity.sql"), include_str!("../../migrations/postgres/0005_activity.sql")),
+        // 0005 makes a table anew in SQLite only.
         (
             include_str!("../../migrations/sqlite/0006_fewer_pages_still.sql"),
             include_str!("../../migrations/postgres/0006_fewer_pages_still.sql"),
