@@ -13,7 +13,7 @@ use super::charset_choice::{Choice, SCORE_FINE, challenge, choose, hinted};
 use super::charset_label::{self as label, Label};
 use super::charset_legacy::{self as legacy, Legacy};
 use super::charset_mend as mend;
-use super::charset_score::score;
+use super::charset_score::{score, up_to};
 use super::repair;
 use super::span::Span;
 use encoding_rs::{Encoding, ISO_8859_8, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1258};
@@ -176,7 +176,11 @@ fn decode_wide(bytes: &[u8], claimed: Label) -> Option<Text<'_>> {
     if !wide && bom.is_none() && !bytes.contains(&0) {
         return None;
     }
-    let sample = bytes.before(4096);
+    // A relay that writes a CR before each LF knows nothing of letters of two bytes; where every other byte is NUL, and no LF
+    // is without, the two are no letters.
+    let by_relay = memchr::memchr_iter(b'\n', bytes).all(|at| bytes.before(at).ends_with(b"\r"));
+    let lf = if by_relay { up_to(bytes, bytes.len()) } else { bytes.into() };
+    let sample = lf.before(4096);
     let nuls = |odd: usize| sample.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
     let (even, odd) = (nuls(0), nuls(1));
     let half = sample.len() / 2;
@@ -197,11 +201,11 @@ fn decode_wide(bytes: &[u8], claimed: Label) -> Option<Text<'_>> {
         }
         _ => return None,
     };
-    let body = match bytes {
+    let body = match if looks.is_some() { &*lf } else { bytes } {
         [0xff, 0xfe, rest @ ..] | [0xfe, 0xff, rest @ ..] => rest,
-        _ => bytes,
+        body => body,
     };
-    let (text, _) = claimed_or_seen.decode_without_bom_handling(body);
+    let text = claimed_or_seen.decode_without_bom_handling(body).0.into_owned();
     Some(if wide { Text::plain(text) } else { mislabelled(text, "another charset", claimed_or_seen.name(), 0.9) })
 }
 
@@ -422,6 +426,13 @@ mod tests {
     fn utf16_is_found_by_its_nuls() {
         assert_eq!(read(b"h\0i\0 \0y\0o\0u\0", "us-ascii").0, "hi you");
         assert_eq!(read(b"\xff\xfeh\0i\0", "utf-16").0, "hi");
+        assert_eq!(read(b"h\0i\0\n\0y\0o\0u\0", "").0, "hi\nyou");
+        assert_eq!(read(b"h\0i\0\r\n\0y\0o\0u\0", "").0, "hi\nyou", "a relay has put a CR before LF");
+        assert_eq!(
+            read(b"h\0i\0\n\0y\0o\0\x06\r\n\0u\0", "").0,
+            "hi\nyo\u{d06}\nu",
+            "a letter of Malayalam at the end of a line"
+        );
     }
 
     #[test]
