@@ -58,7 +58,8 @@ fn yenc_data(lines: &[u8]) -> Vec<u8> {
         match byte {
             b'\r' | b'\n' => {}
             b'=' => {
-                if let Some((&escaped, after)) = rest.split_first() {
+                // A line end is never escaped: a `=` before one has lost its letter.
+                if let Some((&escaped, after)) = rest.split_first().filter(|(b, _)| !matches!(b, b'\r' | b'\n')) {
                     out.push(escaped.wrapping_sub(64 + 42));
                     rest = after;
                 }
@@ -166,6 +167,9 @@ mod tests {
         let found = yenc(text);
         assert_eq!((found[0].name.as_str(), found[0].bytes.as_slice()), ("a b.bin", &b"AB\x13C"[..]));
         assert_eq!((&text[..found[0].block.start], &text[found[0].block.end..]), (&b"see\n"[..], &b"\nbye"[..]));
+        for lines in ["=ybegin size=2 name=a\nk=\nl\n=yend", "=ybegin size=2 name=a\r\nk=\r\nl\r\n=yend"] {
+            assert_eq!(yenc(lines.as_bytes())[0].bytes, b"AB", "an escape that has lost its letter takes no line end along");
+        }
         assert!(yenc(b"=ybegin line=128 size=4 name=a\nno end").is_empty());
         assert!(yenc(b"we write =ybegin size=1 name=x in prose\n=yend").is_empty());
     }
