@@ -6,6 +6,7 @@
 //! # Trust
 //! None: a name never leads out of a folder, holds no control or direction characters and is short.
 
+use super::charset_mend;
 use super::encoded_word;
 use super::repair::Repairs;
 use super::span::{Span, shorten};
@@ -21,19 +22,19 @@ const AROUND: [char; 2] = ['"', ' '];
 /// Names within names that are read: each is one that a program encoded once more.
 const NAMES_WITHIN_MAX: usize = 16;
 
-/// Makes a name safe: the last step of a path, printable, no direction marks, not only dots, and no encoded-word left in it,
-/// whoever wrote one where none is read (RFC 2231, uuencode, a winmail.dat).
+/// Makes a name safe: the last step of a path, printable, no direction marks, not only dots, and nothing left in it that would
+/// read otherwise when it comes again: no encoded-word, whoever wrote one where none is read (RFC 2231, uuencode, a
+/// winmail.dat), and no letters that were encoded twice.
 pub(super) fn clean_name(raw: &str) -> String {
     let mut name = printable_name(raw);
     for _ in 0..NAMES_WITHIN_MAX {
-        if !name.contains("=?") {
+        let is_word = name.contains("=?");
+        let read = if is_word { encoded_word::decode_text(&name, "", &mut Repairs::default()) } else { name.clone() };
+        let read = charset_mend::undoubled(&read).unwrap_or(read);
+        if read == name {
             break;
         }
-        let within = encoded_word::decode_text(&name, "", &mut Repairs::default());
-        if within == name {
-            break;
-        }
-        name = printable_name(&within);
+        name = printable_name(&read);
     }
     name
 }
@@ -251,6 +252,7 @@ mod tests {
         assert_eq!(clean_name("=?utf-8?Q?a=3D=3Futf-8=3FQ=3Fb=2E?=txt=?="), "ab.txt");
         assert_eq!(clean_name("=?utf -8?Q?a.p?fd="), "a.p?fd");
         assert_eq!(clean_name("a =? b.txt"), "a =? b.txt");
+        assert_eq!(clean_name("Gr\u{c3}\u{bc}\u{c3}\u{178}e\u{81}.txt"), "Grüße.txt", "encoded twice");
     }
 
     #[test]
