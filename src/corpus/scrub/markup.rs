@@ -210,8 +210,9 @@ fn reference(list: &[Unit], letters: &[char], at: usize, fixed: &mut [bool], ref
     };
     let last = &list[at + len + usize::from(ends)];
     let range = list[at].at..last.at + last.len;
-    let is_narrow = range.len() == len + 1 + usize::from(ends);
-    match number.and_then(char::from_u32).filter(|c| is_narrow && kind_of(*c) != Kind::Other) {
+    // Of signs of one width: in UTF-16 there are NULs between.
+    let is_even = range.len().is_multiple_of(len + 1 + usize::from(ends));
+    match number.and_then(char::from_u32).filter(|c| is_even && kind_of(*c) != Kind::Other) {
         Some(letter) => references.push(Reference { range, letter }),
         None => fixed[range].fill(true),
     }

@@ -55,7 +55,7 @@ impl Pool {
     /// Takes a letter of a mail.
     pub(super) fn learn(&mut self, unit: &Unit, bytes: &[u8], form: Form, is_free: bool) {
         if unit.is_reference {
-            if !bytes.starts_with(b"&#") {
+            if !bytes.iter().filter(|b| **b != 0).take(2).eq(b"&#") {
                 self.named.insert(unit.letter);
             }
         } else {
@@ -138,7 +138,13 @@ fn bytes_in(letter: char, form: Form) -> Option<Vec<u8>> {
 
 /// Another letter as a reference of the same length as this one. By name only the same letter has one.
 pub(super) fn reference(letter: char, old: &[u8]) -> Option<Vec<u8>> {
-    let old = std::str::from_utf8(old).ok()?;
+    // In UTF-16 and UTF-32 there are NULs between its signs.
+    let signs: Vec<u8> = old.iter().copied().filter(|b| *b != 0).collect();
+    let mut new = narrow(letter, std::str::from_utf8(&signs).ok()?)?.into_iter();
+    old.iter().map(|b| if *b == 0 { Some(0) } else { new.next() }).collect()
+}
+
+fn narrow(letter: char, old: &str) -> Option<Vec<u8>> {
     let number = old.strip_prefix("&#")?;
     let (digits, end) = number.strip_suffix(';').map_or((number, ""), |digits| (digits, ";"));
     let code = u32::from(letter);
@@ -167,6 +173,7 @@ mod tests {
         assert_eq!(of('б', "&#1087;").as_deref(), Some("&#1073;"));
         assert_eq!(of('б', "&#x43f").as_deref(), Some("&#x431"));
         assert_eq!(of('é', "&#X00FC;").as_deref(), Some("&#X00E9;"));
+        assert_eq!(of('б', "&\0#\x001\x000\x008\x007\0;\0").as_deref(), Some("&\0#\x001\x000\x007\x003\0;\0"));
         assert_eq!((of('б', "&#252;"), of('é', "&uuml;")), (None, None));
     }
 }

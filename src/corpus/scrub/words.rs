@@ -22,6 +22,8 @@ const CONSONANTS: &[u8] = b"tttnnnsssrrrhhdddlllccmmwwffggppbbvkkjxqz";
 const VOWELS: &[u8] = b"eeeeaaaooiiuuy";
 /// Tries to find a word that is none of the mail's own.
 const TRIES: u32 = 40;
+/// Letters from which on a piece of a word may be known.
+const PIECE_LETTERS_MIN: usize = 4;
 /// What one letter becomes. Which bytes may stand at a place that is written as it is (not as `=XX`) is asked of `free`.
 pub(super) struct Words {
     key: [u8; 32],
@@ -218,6 +220,7 @@ impl Words {
                 self.pool.learn(unit, &text.bytes[place], form, is_free);
             }
             self.likeness.learn(token, matches!(form, Form::Single(_)));
+            self.own.extend(pieces(&word).map(str::to_owned));
             self.own.insert(word);
             return;
         }
@@ -237,7 +240,8 @@ impl Words {
                 lower.extend(letter.to_lowercase().next());
                 made.extend(new);
             }
-            let clashes = || lower == word || kept::is_word(&lower) || self.own.contains(&lower) || self.made.contains(&lower);
+            let is_own = |made: &str| kept::is_word(made) || self.own.contains(made);
+            let clashes = || lower == word || is_own(&lower) || self.made.contains(&lower) || pieces(&lower).any(is_own);
             if known.is_some() || attempt + 1 == TRIES || !clashes() {
                 self.tries.insert(word, attempt);
                 self.made.insert(lower);
@@ -396,6 +400,11 @@ fn local_parts(list: &[Unit]) -> Vec<bool> {
 /// Hebrew in visual order (ISO-8859-8) has its words from the last letter on.
 fn is_kept_backwards(word: &str) -> bool {
     word.chars().all(|c| ('\u{5d0}'..='\u{5ea}').contains(&c)) && kept::is_word(&word.chars().rev().collect::<String>())
+}
+
+/// What stands between the joiners of a word, where it is long enough to be a word itself.
+fn pieces(word: &str) -> impl Iterator<Item = &str> {
+    word.split(|c: char| !c.is_alphanumeric()).filter(move |p| p.len() < word.len() && p.chars().count() >= PIECE_LETTERS_MIN)
 }
 
 /// The byte before a token.
