@@ -63,9 +63,10 @@ pub(super) struct Args {
     /// Keep names, addresses and words: the rule for what is private, and for mails you made up yourself
     #[arg(long)]
     as_it_is: bool,
-    /// The same seed gives the same words when scrubbing
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// The same seed gives the same words when scrubbing; who knows it can try which names they stand for [default: a
+    /// random one]
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 /// Words, in one line.
@@ -114,7 +115,7 @@ pub(super) fn run(args: &Args, corpus: &Path, global: &Global) -> anyhow::Result
     let mut raws = had(args, global)?;
     let scrubs = args.scrub || !args.private && !args.as_it_is;
     if scrubs {
-        let scrubbed = corpus::scrub(&raws, args.seed);
+        let scrubbed = corpus::scrub(&raws, super::scrub::seed(args.seed)?);
         let differs: Vec<&str> = scrubbed.differs.concat();
         if !differs.is_empty() {
             eprintln!(

@@ -20,9 +20,9 @@ pub(super) struct Args {
     /// Where to: a new file for one mail, a folder for several; else standard output
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
-    /// The same seed gives the same words
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// The same seed gives the same words; who knows it can try which names they stand for [default: a random one]
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 /// Runs it.
@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let read = |path: &PathBuf| std::fs::read(path).with_context(|| path.display().to_string());
     let mails: Vec<Vec<u8>> = args.paths.iter().map(read).collect::<Result<_, _>>()?;
     anyhow::ensure!(mails.len() == 1 || args.out.is_some(), "several mails need a folder to go to: --out FOLDER");
-    let scrubbed = corpus::scrub(&mails, args.seed);
+    let scrubbed = corpus::scrub(&mails, seed(args.seed)?);
     for ((path, mail), differs) in args.paths.iter().zip(&scrubbed.mails).zip(&scrubbed.differs) {
         match &args.out {
             None => io::stdout().lock().write_all(mail)?,
@@ -50,6 +50,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     eprintln!("Look at the result before anybody else does: pictures, signatures and what a writer tells are still his.");
     let same = scrubbed.differs.iter().all(Vec::is_empty);
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The seed that was given, or one that nobody knows.
+pub(super) fn seed(given: Option<u64>) -> anyhow::Result<u64> {
+    given.map_or_else(|| getrandom::u64().map_err(|e| anyhow::anyhow!("no random number: {e}")), Ok)
 }
 
 /// A new file: what is there is never overwritten.

@@ -12,7 +12,8 @@
 //!
 //! # Trust
 //! It takes out words, not facts: a picture or a signed file with a face, and the habits of a writer, are for a person to
-//! look at before a mail is shown to others. Words that reading looks for stay, in every language, even where they are
+//! look at before a mail is shown to others. The words follow from the seed: with one that is known, others could try which
+//! names become those that are there. Words that reading looks for stay, in every language, even where they are
 //! somebody's.
 
 mod binary;
