@@ -164,7 +164,8 @@ pub(super) fn run(args: &Args, corpus: &Path, global: &Global) -> anyhow::Result
     println!("  3. cargo corpus check {sample}      says what is wrong, as long as Tidegate is");
     println!("  4. Mend the cause in src/, then SAMPLE={sample} INSTA_UPDATE=always cargo test --test corpus");
     println!("     writes expected.snap: read it.");
-    println!("  5. cargo corpus check      all samples hold, and the share of mails read wrongly has not grown: commit.");
+    let last = if args.private { "commit the mend, and a mail of your own that fails alike" } else { "commit" };
+    println!("  5. cargo corpus check      all samples hold, and the share of mails read wrongly has not grown: {last}.");
     Ok(ExitCode::SUCCESS)
 }
 
