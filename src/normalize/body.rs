@@ -221,6 +221,24 @@ fn words(text: &str) -> impl Iterator<Item = &str> + Clone {
         .filter(|w| !(memchr::memchr(b':', w.as_bytes()).is_some() && w.contains("://")))
         .flat_map(|w| w.split(|c: char| !c.is_alphanumeric()))
         .filter(|w| !w.is_empty())
+        .flat_map(pairs)
+}
+
+/// A word, or each letter with the next where a script has no blanks: else a sentence there weighs as much as a word elsewhere,
+/// and one line that is broken otherwise makes it another.
+fn pairs(word: &str) -> impl Iterator<Item = &str> + Clone {
+    let dense = !word.is_ascii() && word.chars().any(is_without_blanks) && word.chars().nth(1).is_some();
+    word.char_indices().take(if dense { usize::MAX } else { 1 }).filter_map(move |(at, first)| {
+        let second = word.after(at + first.len_utf8()).chars().next();
+        let end = if dense { at + first.len_utf8() + second?.len_utf8() } else { word.len() };
+        word.get(at..end)
+    })
+}
+
+/// Letters of scripts that part words by no blanks: Thai to Burmese, Khmer, kana, ideographs.
+const fn is_without_blanks(c: char) -> bool {
+    matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// Line ends become LF, NULs go, blanks at the end of the text go.
@@ -388,6 +406,24 @@ mod tests {
         // Looked at once each: a million of them are not a trillion.
         assert_eq!(lines(&format!("a{}b", "\0\r\r".repeat(1 << 20))).len(), 2 + (2 << 20));
         assert_eq!(lines(&format!("a{}b", "\r".repeat(1 << 20))).len(), 2 + (1 << 20));
+    }
+
+    #[test]
+    fn a_text_without_blanks_weighs_what_it_says() {
+        let plain = "敬啟者：\n\n下一批貨最好能在下雨之前寄出。\n請幫忙查一下，剩下的貨是不是還在倉庫裡？";
+        let choose = |plain: &str, html: &str| {
+            let (pieces, differs) = choose(vec![vec![Piece::plain(plain.into())], vec![Piece::from_html(html.into())]]);
+            (pieces.iter().map(|p| p.text.clone()).collect::<Vec<_>>(), differs)
+        };
+        let html = format!("<p>seen in the list of letters only, and some more</p><p>{}</p>", plain.replace("下雨", "下\n雨"));
+        assert_eq!(choose(plain, &html), (vec![plain.to_owned()], false), "a few words of another language are no letter");
+        let stub = "您的郵件程式不能顯示這封信。";
+        let (shown, differs) = choose(stub, &html);
+        assert!(differs && shown.len() == 2 && shown[1] == stub, "{shown:?}");
+        let thai = "ใบแจ้งหนี้มีรายการที่เราไม่ได้สั่งซื้อ กรุณาตรวจสอบ";
+        let html = format!("<p>seen in the list only</p><p>{thai}</p>");
+        assert_eq!(choose(thai, &html), (vec![thai.to_owned()], false));
+        assert_eq!(words("ab 雨 2024年下雨").collect::<Vec<_>>(), ["ab", "雨", "20", "02", "24", "4年", "年下", "下雨"]);
     }
 
     #[test]

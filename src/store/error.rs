@@ -55,7 +55,9 @@ pub enum Error {
         reason: String,
     },
     /// The schema is not the one this version knows.
-    #[error("{query}: the database's schema does not fit ({reason}). Is it the database that --config names? Then run `tidegate migrate` of this version")]
+    #[error(
+        "{query}: the database's schema does not fit ({reason}). Is it the database that --config names? Then run `tidegate migrate` of this version"
+    )]
     Schema {
         /// The named query.
         query: &'static str,
