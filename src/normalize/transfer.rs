@@ -4,7 +4,7 @@
 //! None. Bytes that do not belong into the encoding are skipped (base64) or taken literally
 //! (quoted-printable), and [`Decoded::flaws`] counts them. Time is linear.
 
-use super::span::{Span, before_as_lf};
+use super::span::Span;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 
@@ -227,7 +227,8 @@ const LETTERS_JUDGED: usize = 4096;
 
 /// Which share of the first paragraph of `input` can't be base64: 0.0 (all of it can) to 1.0.
 pub(super) fn not_base64(input: &[u8]) -> f32 {
-    let sample = before_as_lf(input.trim_ascii(), 8192);
+    // Room for a line end of two bytes behind each letter.
+    let sample = input.trim_ascii().before(LETTERS_JUDGED * 3);
     let blank_line = [&b"\n\n"[..], b"\r\n\r\n"].iter().filter_map(|b| memchr::memmem::find(sample, b)).min();
     let sample = sample.before(blank_line.unwrap_or(sample.len()));
     // Line ends count for nothing, so that LF and CRLF read the same.
