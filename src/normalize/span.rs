@@ -42,7 +42,8 @@ impl Span for str {
 /// is decided alike however a relay wrote the line ends.
 pub(super) fn before_as_lf(bytes: &[u8], count: usize) -> &[u8] {
     let mut end = count;
-    for cr in memchr::memchr_iter(b'\r', bytes) {
+    // No further than it can reach: it is asked at each of many parts.
+    for cr in memchr::memchr_iter(b'\r', bytes.before(count.saturating_mul(2))) {
         if cr >= end {
             break;
         }

@@ -215,6 +215,7 @@ pub fn draft(dice: &mut Dice, s: &Setting, shape: Shape) -> Draft {
         form,
         mime_version: true,
         gap: b"\r\n",
+        hidden_words: false,
         when: s.when,
         truth,
     }

@@ -28,6 +28,8 @@ pub struct Draft {
     pub mime_version: bool,
     /// What stands between header and body.
     pub gap: &'static [u8],
+    /// Its html has words that the style hides and the plain text has not.
+    pub hidden_words: bool,
     /// When it was sent.
     pub when: super::when::When,
     /// What is right.

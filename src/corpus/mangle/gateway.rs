@@ -46,6 +46,7 @@ list! {
         |d, _| {
             // Several documents would have it several times.
             if d.truth.gap.is_some() || d.shape == "apple-order" || !rewrite(d, |t| insert_in_body(t, "<!-- Preheader Text : BEGIN --><div style=\"display:none !important;visibility:hidden;mso-hide:all;font-size:1px;color:#ffffff;line-height:1px;max-height:0px;opacity:0;overflow:hidden\">seen in the list of letters only</div><!-- Preheader Text : END -->\n")) { return false; }
+            d.hidden_words = true;
             if d.truth.text.is_none() {
                 d.truth.gap = Some(0);
                 d.truth.reply = None;

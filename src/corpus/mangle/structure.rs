@@ -107,7 +107,7 @@ list! {
         |d, dice| { let b = format!("--_com.phone.android.email_{}", dice.below(99_999_999)); every_named(d, &b, |_| ()) };
     Draft "structure.plain-empty", TREE, "newsletter tools, Exchange", "an alternative whose plain text is empty; the html says it",
         |d, _| {
-            if d.root.kind != "multipart/alternative" || d.shape != "alternative" { return false; }
+            if d.root.kind != "multipart/alternative" || d.shape != "alternative" || d.hidden_words { return false; }
             let words = html_words(d);
             if let Content::Parts(children) = &mut d.root.content && let Some(first) = children.first_mut() { first.content = Content::Text(String::new()); }
             d.truth.text = None;
@@ -116,7 +116,7 @@ list! {
         };
     Draft "structure.plain-missing", TREE, "newsletter tools", "an alternative of the html alone",
         |d, _| {
-            if d.root.kind != "multipart/alternative" || d.shape != "alternative" { return false; }
+            if d.root.kind != "multipart/alternative" || d.shape != "alternative" || d.hidden_words { return false; }
             let words = html_words(d);
             if let Content::Parts(children) = &mut d.root.content { children.remove(0); }
             d.truth.text = None;
@@ -131,7 +131,7 @@ list! {
         };
     Draft "structure.plain-is-a-note", TREE, "newsletter tools, web shops", "a plain text that only says that html is needed; the html's words count",
         |d, _| {
-            if d.shape != "alternative" || d.root.kind != "multipart/alternative" { return false; }
+            if d.shape != "alternative" || d.root.kind != "multipart/alternative" || d.hidden_words { return false; }
             let words = html_words(d);
             if let Content::Parts(children) = &mut d.root.content && let Some(first) = children.first_mut() {
                 first.content = Content::Text("Please use a program that shows HTML.".to_owned());
