@@ -168,12 +168,16 @@ fn decode_once(value: &[u8], hint: Option<&[u8]>, place: &str, repairs: &mut Rep
                 if let Some((code, detail, confidence)) = found.repair {
                     repairs.note(code, place, detail, confidence);
                 }
-                // A decoded value is one line, whatever is hidden in it (header injection).
-                out.extend(found.text.chars().filter(|c| *c != '\0').map(|c| if c.is_control() { ' ' } else { c }));
+                out.extend(one_line(&found.text));
             }
         }
     }
     out
+}
+
+/// A decoded value is one line, whatever is hidden in it (header injection).
+pub(super) fn one_line(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| *c != '\0').map(|c| if c.is_control() { ' ' } else { c })
 }
 
 /// Raw text between encoded-words.

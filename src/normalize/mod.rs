@@ -116,7 +116,8 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
     if mail.subject.is_empty()
         && let Some(subject) = spare_subject
     {
-        mail.subject = subject;
+        // Out of a winmail.dat, and as hostile as what a field holds.
+        mail.subject = encoded_word::one_line(&subject).collect::<String>().trim().to_owned();
     }
     if let Some(root) = tree.root() {
         mail.content_hash = content_hash::of(&root.fields, &mail, &with_lf);
@@ -334,6 +335,18 @@ mod tests {
         assert!(mail.html_source.as_ref().unwrap().contains("after"));
         assert_eq!(mail.attachments.iter().map(|a| (a.name.as_str(), a.size)).collect::<Vec<_>>(), [("x.pdf", 2)]);
         assert_eq!(attachment_bytes(raw.as_bytes(), mail.attachments[0].part, &Limits::default()), Some(b"Hi".to_vec()));
+    }
+
+    #[test]
+    fn a_subject_out_of_a_winmail_dat_is_one_line() {
+        let subject = b"two\r\nBcc: lines\x01\0";
+        let sum = subject.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+        let length = u32::try_from(subject.len()).unwrap();
+        // The signature and a key; level, id and length of the subject; its checksum.
+        let head = [&[0x78, 0x9f, 0x3e, 0x22, 1, 0, 1, 0x04, 0x80, 1, 0][..], &length.to_le_bytes()].concat();
+        let file = data_encoding::BASE64.encode(&[&head, &subject[..], &sum.to_le_bytes()].concat());
+        let mail = read(&format!("Content-Type: application/ms-tnef\nContent-Transfer-Encoding: base64\n\n{file}\n"));
+        assert_eq!(mail.subject, "two  Bcc: lines");
     }
 
     #[test]
