@@ -19,8 +19,8 @@ use super::writes::{
 };
 use crate::limits::{BRAKES_SWEPT_MIN, PARTICIPANTS_MAX};
 use crate::mail::{
-    ConversationId, Decision, IdStanding, LinkKind, Locator, MailboxId, May, MessageId, OrganisationId, Person, Prepared,
-    QuarantineId, QuarantineReason, ThreadIndex, Where,
+    ConversationId, Decision, IdStanding, Locator, MailboxId, May, MessageId, OrganisationId, Person, Prepared, QuarantineId,
+    QuarantineReason, ThreadIndex, Where,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -108,7 +108,8 @@ pub(super) struct Plan {
     attached_items: Vec<(QuarantineId, MessageId, Locator, OrganisationId)>,
     dispositions: Vec<Value>,
     steps: Vec<Step>,
-    links: BTreeMap<(ConversationId, ConversationId), LinkKind>,
+    /// A pair may be linked in several ways, as a forward and because a later mail ties both.
+    links: BTreeSet<(ConversationId, ConversationId, &'static str)>,
     outbound: Vec<Value>,
     brakes: Vec<Value>,
     braked: BTreeSet<OrganisationId>,
@@ -146,7 +147,7 @@ impl Plan {
             attached_items: Vec::new(),
             dispositions: Vec::new(),
             steps: Vec::new(),
-            links: BTreeMap::new(),
+            links: BTreeSet::new(),
             outbound: Vec::new(),
             brakes: Vec::new(),
             braked: BTreeSet::new(),
@@ -309,7 +310,7 @@ impl Plan {
             self.steps.push(Step::Continue(old, conversation));
         }
         for link in decision.links.iter().filter(|l| l.conversation != conversation) {
-            self.links.entry((conversation, link.conversation)).or_insert(link.kind);
+            self.links.insert((conversation, link.conversation, link.kind.as_str()));
         }
         for merged in &decision.merges {
             self.merge(Merge { organisation: mail.organisation, from: *merged, into: conversation });
@@ -533,7 +534,7 @@ impl Plan {
         conn.bulk(&REOPENED, reopened.collect()).await?;
         conn.bulk(&REPEATS, self.repeats.into_iter().flat_map(|(id, more)| values![id, more]).collect()).await?;
         conn.bulk(&OUTBOUND_MAILS, self.outbound).await?;
-        let links = self.links.into_iter().flat_map(|((from, to), kind)| values![from, to, kind.as_str(), now]);
+        let links = self.links.into_iter().flat_map(|(from, to, kind)| values![from, to, kind, now]);
         conn.bulk(&LINKS, links.collect()).await?;
         for step in &self.steps {
             step.write(conn).await?;

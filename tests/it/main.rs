@@ -30,6 +30,7 @@ mod send_import;
 mod serve;
 mod store_activity;
 mod store_both;
+mod store_links;
 mod store_schema;
 mod store_server;
 mod store_who;
