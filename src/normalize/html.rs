@@ -1,17 +1,18 @@
 //! Html to text: every word a client would show, in order, with its blocks as lines.
 //!
 //! Works on tokens ([`super::markup`]) without a tree, so that it is linear in time and constant in depth
-//! whatever is nested in what; only where a drawing or a formula holds what a tree is needed to understand, one is asked. `style`, `script` and `title` are dropped; links keep their target
+//! whatever is nested in what; only where a drawing or a formula holds what a tree is needed to understand, one is
+//! asked ([`super::sanitize`], with its bounds). `style`, `script` and `title` are dropped; links keep their target
 //! (`text <url>`), images their alternative text; quoted blocks of known clients are marked, so
 //! that `quote` can fold them.
 //!
 //! # Failure
 //! None: broken html gives its words, as in a browser.
 
+use super::lacking::lacks_letters;
 use super::markup::{self, Content, Name, Tag};
 use super::sanitize;
 use super::span::Span;
-use std::collections::HashMap;
 use std::ops::Range;
 
 /// Open elements that are remembered (for quotes and lists); deeper ones are read as inline.
@@ -44,33 +45,6 @@ fn by_tokens(html: &str) -> (Converted, bool) {
     markup::tokens(html, &mut state);
     let is_uncertain = state.uncertain || state.drawing && html.contains("<![CDATA[");
     (state.finish(), is_uncertain)
-}
-
-/// Letters and digits by how often they come, those of html less those of its text.
-struct Letters(HashMap<char, isize>);
-
-impl Letters {
-    fn count(&mut self, text: &str, step: isize) {
-        text.chars().filter(|c| c.is_alphanumeric()).for_each(|c| *self.0.entry(c).or_default() += step);
-    }
-}
-
-impl markup::Sink for Letters {
-    fn text(&mut self, text: &str) {
-        self.count(text, 1);
-    }
-    fn start(&mut self, _tag: &Tag<'_>) -> Content {
-        Content::Markup
-    }
-    fn end(&mut self, _name: Name) {}
-}
-
-/// Whether sanitized html shows letters that `text` lacks.
-fn lacks_letters(text: &str, shown: &str) -> bool {
-    let mut letters = Letters(HashMap::new());
-    letters.count(text, -1);
-    markup::tokens(shown, &mut letters);
-    letters.0.values().any(|missing| *missing > 0)
 }
 
 /// What is done around an element's content.

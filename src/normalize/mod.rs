@@ -16,6 +16,7 @@
 // Tests may index: a panic there is a failure that is seen.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod addr_spec;
 mod address;
 mod attachment;
 mod attribution;
@@ -32,10 +33,13 @@ mod client;
 mod content_hash;
 mod date;
 mod date_words;
+mod delimiter;
 mod enclosed;
 mod encoded_word;
 mod header;
+mod header_ahead;
 mod html;
+mod lacking;
 mod list_copy;
 mod locale;
 mod markup;
@@ -54,6 +58,7 @@ mod smime;
 mod span;
 mod structure;
 mod tnef;
+pub(crate) mod tnef_wire;
 mod transfer;
 mod tree_cost;
 
@@ -185,6 +190,14 @@ pub fn charset_text(bytes: &[u8], label: Option<&[u8]>) -> String {
 #[must_use]
 pub fn is_known_field(name: &[u8]) -> bool {
     header::is_known(name)
+}
+
+/// Whether the line at `at` of a header is a known field that is indented by mistake.
+///
+/// It is none where it is a fold of the `open` field (its name, its value so far) that looks like one; `before` are the names of the
+/// fields above that.
+pub fn is_indented_field<'n>(raw: &[u8], at: usize, open: (&str, &[u8]), before: impl Iterator<Item = &'n str>) -> bool {
+    header_ahead::indented_field(raw, at, header::LineEnds::Lf, open, before).is_some()
 }
 
 /// Whether a text of which no encoding is said can only be quoted-printable.

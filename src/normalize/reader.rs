@@ -14,11 +14,14 @@ use super::header;
 use super::html;
 use super::parameter::{self, Parameterised};
 use super::repair::{self, Repairs};
-use super::role::{body_charset, content_id, content_location, html_charset, is_mail, is_shown_text, looks_binary, related_root};
+use super::role::{
+    body_charset, content_id, content_location, html_charset, is_mail, is_shown_text, looks_binary, looks_like_html, related_root,
+};
 use super::smime;
 use super::span::{Span, before_as_lf, shorten};
 use super::structure::{self, Part, Tree};
 use super::tnef;
+use super::tnef_wire;
 use super::transfer::{self, Decoded, TransferEncoding};
 use crate::limits::Limits;
 use crate::mail::{Attachment, ReportPart};
@@ -220,7 +223,7 @@ impl<'r> Reader<'r> {
             if name.is_some() && part.fields.get("Content-Disposition").is_some() {
                 return "application/octet-stream".to_owned();
             }
-            if structure::looks_like_html(part.body) {
+            if looks_like_html(part.body) {
                 return "text/html".to_owned();
             }
         }
@@ -311,7 +314,7 @@ impl<'r> Reader<'r> {
             text = body::unflow(&text, delsp);
         }
         // Html that is labelled text/plain is shown as html by every client that sniffs.
-        if structure::looks_like_html(text.before(text.floor_char_boundary(1024)).as_bytes()) && text.contains("</") {
+        if looks_like_html(text.as_bytes()) && text.contains("</") {
             return vec![Piece::from_html(text)];
         }
         let files = enclosed::binhex(&text);
@@ -429,7 +432,7 @@ impl<'r> Reader<'r> {
             return None;
         }
         if matches!(kind, "application/ms-tnef" | "application/vnd.ms-tnef")
-            || (tnef::is_tnef(bytes) && kind.starts_with("application/"))
+            || (tnef_wire::is_tnef(bytes) && kind.starts_with("application/"))
         {
             return self.tnef(bytes, place);
         }

@@ -97,6 +97,17 @@ pub(super) fn html_charset(bytes: &[u8]) -> Option<&[u8]> {
     Some(rest.before(end)).filter(|c| !c.is_empty())
 }
 
+/// Blanks that a html document has before its first tag.
+const HTML_STARTS_WITHIN: usize = 1024;
+
+/// Begins like a html document.
+pub(super) fn looks_like_html(bytes: &[u8]) -> bool {
+    let start: Vec<u8> = before_as_lf(bytes, HTML_STARTS_WITHIN).trim_ascii_start().before(64).to_ascii_lowercase();
+    [&b"<html"[..], b"<!doctype html", b"<head", b"<body", b"<div", b"<p>", b"<table", b"<meta"]
+        .iter()
+        .any(|m| start.starts_with(m))
+}
+
 /// A file whose bytes are no text, whatever its label says.
 pub(super) fn looks_binary(bytes: &[u8]) -> bool {
     let sample = before_as_lf(bytes, 1024);

@@ -10,9 +10,11 @@
 //! rest of the mail is one leaf. Time is linear: delimiters are searched once, and the search for
 //! a lost boundary has a budget.
 
+use super::delimiter::{matches, matches_loosely};
 use super::header::{self, Fields, LineEnds};
 use super::parameter::{self, Parameterised};
 use super::repair::{self, Repairs};
+use super::role::looks_like_html;
 use super::span::{Span, before_as_lf};
 use crate::limits::Limits;
 use memchr::memmem;
@@ -445,31 +447,6 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// Whether a line is a delimiter of this boundary, and if so whether it closes. The whole line
-/// must match, so that a boundary that is the beginning of another one does no harm.
-fn matches(boundary: &[u8], line: &[u8]) -> Option<bool> {
-    let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
-    // The end of a file may stand on the last one: NULs that fill a block, the ^Z of DOS.
-    let end = rest.iter().rposition(|b| !matches!(b, 0 | 0x1a) && !b.is_ascii_whitespace()).map_or(0, |i| i + 1);
-    match rest.before(end) {
-        b"" => Some(false),
-        b"--" => Some(true),
-        _ => None,
-    }
-}
-
-/// A delimiter with other text behind a blank (RFC 2046 section 5.1.1 allows a reader to take it).
-fn matches_loosely(boundary: &[u8], line: &[u8]) -> Option<bool> {
-    let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
-    // `--b----`, and `--b --` where the boundary ends with blanks.
-    let dashes = rest.trim_ascii();
-    if dashes.len() > 1 && dashes.iter().all(|b| *b == b'-') {
-        return Some(true);
-    }
-    let (rest, closing) = rest.strip_prefix(b"--").map_or((rest, false), |r| (r, true));
-    matches!(rest.first(), Some(b' ' | b'\t')).then_some(closing)
-}
-
 fn is_media_type(value: &str) -> bool {
     value.split_once('/').is_some_and(|(a, b)| {
         let token = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&b));
@@ -484,17 +461,6 @@ fn is_file_name(name: &str) -> bool {
         let plausible = (1..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
         !stem.is_empty() && plausible && !text
     })
-}
-
-/// Blanks that a html document has before its first tag.
-const HTML_STARTS_WITHIN: usize = 1024;
-
-/// Begins like a html document.
-pub(super) fn looks_like_html(bytes: &[u8]) -> bool {
-    let start: Vec<u8> = before_as_lf(bytes, HTML_STARTS_WITHIN).trim_ascii_start().before(64).to_ascii_lowercase();
-    [&b"<html"[..], b"<!doctype html", b"<head", b"<body", b"<div", b"<p>", b"<table", b"<meta"]
-        .iter()
-        .any(|m| start.starts_with(m))
 }
 
 #[cfg(test)]

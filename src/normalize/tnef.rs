@@ -10,37 +10,17 @@
 use super::charset;
 use super::rtf;
 use super::span::Span;
+use super::tnef_wire::{
+    ATT_ATTACH_DATA, ATT_ATTACH_RENDDATA, ATT_ATTACH_TITLE, ATT_ATTACHMENT, ATT_BODY, ATT_MAPI_PROPS, ATT_OEM_CODEPAGE,
+    ATT_SUBJECT, BINARY, Cursor, OBJECT, PR_ATTACH_CONTENT_ID, PR_ATTACH_DATA, PR_ATTACH_FILENAME, PR_ATTACH_LONG_FILENAME,
+    PR_ATTACH_MIME_TAG, PR_BODY, PR_BODY_HTML, PR_DISPLAY_NAME, PR_INTERNET_CPID, PR_RTF_COMPRESSED, PR_SUBJECT, PROPERTIES_MAX,
+    STRING8, UNICODE, attribute, is_tnef, property,
+};
 
-const SIGNATURE: [u8; 4] = [0x78, 0x9f, 0x3e, 0x22];
 /// Attachments of one winmail.dat.
 const FILES_MAX: usize = 5_000;
-/// Properties of one block.
-const PROPERTIES_MAX: usize = 20_000;
 /// Messages within messages.
 const DEPTH_MAX: usize = 8;
-
-// Attributes (the low 16 bits name it, the high ones its type).
-const ATT_SUBJECT: u16 = 0x8004;
-const ATT_BODY: u16 = 0x800c;
-const ATT_ATTACH_DATA: u16 = 0x800f;
-const ATT_ATTACH_TITLE: u16 = 0x8010;
-const ATT_ATTACH_RENDDATA: u16 = 0x9002;
-const ATT_MAPI_PROPS: u16 = 0x9003;
-const ATT_ATTACHMENT: u16 = 0x9005;
-const ATT_OEM_CODEPAGE: u16 = 0x9007;
-
-// MAPI properties.
-const PR_SUBJECT: u16 = 0x0037;
-const PR_BODY: u16 = 0x1000;
-const PR_RTF_COMPRESSED: u16 = 0x1009;
-const PR_BODY_HTML: u16 = 0x1013;
-const PR_DISPLAY_NAME: u16 = 0x3001;
-const PR_ATTACH_DATA: u16 = 0x3701;
-const PR_ATTACH_FILENAME: u16 = 0x3704;
-const PR_ATTACH_LONG_FILENAME: u16 = 0x3707;
-const PR_ATTACH_MIME_TAG: u16 = 0x370e;
-const PR_ATTACH_CONTENT_ID: u16 = 0x3712;
-const PR_INTERNET_CPID: u16 = 0x3fde;
 
 /// A file within a winmail.dat.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -64,54 +44,25 @@ pub(super) struct Message {
     pub(super) damaged: bool,
 }
 
-/// Begins like a winmail.dat.
-pub(super) fn is_tnef(bytes: &[u8]) -> bool {
-    bytes.starts_with(&SIGNATURE)
-}
-
 /// Unpacks. `None`: it is no TNEF.
 pub(super) fn read(bytes: &[u8]) -> Option<Message> {
     is_tnef(bytes).then(|| message(bytes, 0))
 }
 
-/// A cursor over little-endian fields.
-struct Cursor<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        if self.rest.len() < count {
-            return None;
-        }
-        let (taken, rest) = (self.rest.before(count), self.rest.after(count));
-        self.rest = rest;
-        Some(taken)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.take(2).and_then(|b| b.try_into().ok()).map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.take(4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes)
-    }
-}
-
 fn message(bytes: &[u8], depth: usize) -> Message {
     let mut out = Message::default();
-    let mut cursor = Cursor { rest: bytes.after(6) };
+    let mut cursor = Cursor::attributes(bytes);
     let mut code_page: Option<u32> = None;
     let mut rtf: Option<Vec<u8>> = None;
-    while !cursor.rest.is_empty() {
+    while !cursor.is_at_end() {
         let Some(attribute) = attribute(&mut cursor) else {
             out.damaged = true;
             break;
         };
-        let data = attribute.data;
+        let data = bytes.span(attribute.data.start, attribute.data.end);
         out.damaged |= attribute.cut;
         match attribute.id {
-            ATT_OEM_CODEPAGE => code_page = Cursor { rest: data }.u32(),
+            ATT_OEM_CODEPAGE => code_page = Cursor::new(data, 0).u32(),
             ATT_SUBJECT => out.subject = Some(narrow(data, code_page)),
             ATT_BODY => out.text = Some(narrow(data, code_page)),
             ATT_MAPI_PROPS => {
@@ -172,32 +123,6 @@ fn current(files: &mut Vec<File>) -> Option<&mut File> {
     files.last_mut()
 }
 
-struct Attribute<'a> {
-    id: u16,
-    data: &'a [u8],
-    /// The stream ends within it.
-    cut: bool,
-}
-
-fn attribute<'a>(cursor: &mut Cursor<'a>) -> Option<Attribute<'a>> {
-    let level = cursor.take(1)?.first().copied()?;
-    if !(1..=2).contains(&level) {
-        return None;
-    }
-    let id = cursor.u16()?;
-    let _type = cursor.u16()?;
-    let length = cursor.u32()? as usize;
-    let data = cursor.rest.before(length);
-    if data.len() < length && cursor.rest.len() < length {
-        // Cut: what is there still counts.
-        cursor.rest = b"";
-        return Some(Attribute { id, data, cut: true });
-    }
-    cursor.take(length)?;
-    let _checksum = cursor.u16();
-    Some(Attribute { id, data, cut: false })
-}
-
 fn attachment(file: &mut File, data: &[u8], code_page: Option<u32>, depth: usize, damaged: &mut bool) {
     let mut display = None;
     let mut short = None;
@@ -232,11 +157,6 @@ fn attachment(file: &mut File, data: &[u8], code_page: Option<u32>, depth: usize
     }
 }
 
-const OBJECT: u16 = 0x000d;
-const STRING8: u16 = 0x001e;
-const UNICODE: u16 = 0x001f;
-const BINARY: u16 = 0x0102;
-
 struct Property<'a> {
     id: u16,
     kind: u16,
@@ -246,7 +166,7 @@ struct Property<'a> {
 
 impl<'a> Property<'a> {
     fn number(&self) -> Option<u32> {
-        Cursor { rest: self.value }.u32()
+        Cursor::new(self.value, 0).u32()
     }
 
     fn bytes(&self) -> Option<&'a [u8]> {
@@ -274,12 +194,19 @@ fn narrow(bytes: &[u8], code_page: Option<u32>) -> String {
 
 /// The properties of a block; stops at what it can't read.
 fn properties<'a>(data: &'a [u8], damaged: &mut bool) -> Vec<Property<'a>> {
-    let mut cursor = Cursor { rest: data };
+    let mut cursor = Cursor::new(data, 0);
     let count = cursor.u32().unwrap_or_default() as usize;
     let mut out = Vec::new();
     for _ in 0..count.min(PROPERTIES_MAX) {
-        match property(&mut cursor) {
-            Some(property) => out.push(property),
+        let mut first = None;
+        let mut take_first = |value| {
+            first.get_or_insert(value);
+        };
+        match property(&mut cursor, &mut take_first) {
+            Some((id, kind)) => {
+                let value = first.map_or(&b""[..], |value| data.span(value.start, value.end));
+                out.push(Property { id, kind, value });
+            }
             None => {
                 *damaged = true;
                 break;
@@ -289,67 +216,9 @@ fn properties<'a>(data: &'a [u8], damaged: &mut bool) -> Vec<Property<'a>> {
     out
 }
 
-fn property<'a>(cursor: &mut Cursor<'a>) -> Option<Property<'a>> {
-    let kind = cursor.u16()?;
-    let id = cursor.u16()?;
-    if id >= 0x8000 {
-        // A named property: a GUID, then a number or a name.
-        cursor.take(16)?;
-        match cursor.u32()? {
-            0 => {
-                cursor.take(4)?;
-            }
-            _ => {
-                let length = cursor.u32()? as usize;
-                cursor.take(padded(length))?;
-            }
-        }
-    }
-    let many = kind & 0x1000 != 0;
-    let kind = kind & !0x1000;
-    let variable = matches!(kind, STRING8 | UNICODE | BINARY | OBJECT);
-    let values = if many || variable { cursor.u32()? as usize } else { 1 };
-    let mut first: &[u8] = b"";
-    for n in 0..values.min(PROPERTIES_MAX) {
-        let (length, step) = if variable {
-            let length = cursor.u32()? as usize;
-            (length, padded(length))
-        } else {
-            match kind {
-                0x0000 | 0x0001 => (0, 0),
-                0x0002 | 0x000b => (2, 4),
-                0x0003 | 0x0004 | 0x000a => (4, 4),
-                0x0005..=0x0007 | 0x0014 | 0x0040 => (8, 8),
-                0x0048 => (16, 16),
-                _ => return None,
-            }
-        };
-        if step == 0 && !variable {
-            break; // values without a size can be counted in the thousands for nothing
-        }
-        if cursor.rest.len() < step && cursor.rest.len() >= length {
-            // The padding of the last value is missing.
-            let value = cursor.take(length)?;
-            cursor.rest = b"";
-            if n == 0 {
-                first = value;
-            }
-            continue;
-        }
-        let value = cursor.take(step)?;
-        if n == 0 {
-            first = value.before(length);
-        }
-    }
-    Some(Property { id, kind, value: first })
-}
-
-const fn padded(length: usize) -> usize {
-    length.saturating_add(3) & !3
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::tnef_wire::{SIGNATURE, padded};
     use super::*;
 
     fn attribute(level: u8, id: u16, data: &[u8]) -> Vec<u8> {

@@ -67,17 +67,17 @@ impl ActivitySweep {
 pub(super) struct Said {
     pub(super) organisation: OrganisationId,
     pub(super) conversation: ConversationId,
-    /// When its newest message was received before, and now: microseconds since 1970 UTC.
-    pub(super) was_us: i64,
-    pub(super) is_us: i64,
+    /// When its newest message was received before the batch, and after it: microseconds since 1970 UTC.
+    pub(super) before_us: i64,
+    pub(super) after_us: i64,
 }
 
 /// Notes when something was said in conversations that were there.
 pub(super) async fn said(conn: &mut Conn, said: &[Said]) -> Result<(), Error> {
-    let moved = || said.iter().filter(|s| s.was_us != s.is_us);
-    let rows = moved().flat_map(|s| values![s.organisation, s.is_us, s.conversation]);
-    let recent = moved().filter(|s| s.was_us > s.is_us.saturating_sub(RECENT_US));
-    let recent = recent.flat_map(|s| values![s.organisation, s.was_us, s.conversation]);
+    let moved = || said.iter().filter(|s| s.before_us != s.after_us);
+    let rows = moved().flat_map(|s| values![s.organisation, s.after_us, s.conversation]);
+    let recent = moved().filter(|s| s.before_us > s.after_us.saturating_sub(RECENT_US));
+    let recent = recent.flat_map(|s| values![s.organisation, s.before_us, s.conversation]);
     conn.bulk(&GO, recent.collect()).await?;
     conn.bulk(&NEW, rows.collect()).await.map(drop)
 }

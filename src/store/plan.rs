@@ -53,9 +53,10 @@ impl NewConversation {
 #[derive(Debug, Clone, Copy)]
 struct Change {
     organisation: OrganisationId,
-    /// Its messages before the batch, and when the newest of them was received (without one: when it began).
-    was: i64,
-    was_us: i64,
+    /// Its messages before the batch.
+    messages_before: i64,
+    /// When the newest of them was received; without one, when the conversation began.
+    before_us: i64,
     added: i64,
     /// The newest message of the batch: when it was received, and the place of its ordinal in the rows.
     newest: Option<(i64, usize)>,
@@ -63,14 +64,17 @@ struct Change {
 }
 
 impl Change {
-    fn new(organisation: OrganisationId, was: i64, was_us: i64) -> Change {
-        Change { organisation, was, was_us, added: 0, newest: None, reopen: false }
+    fn new(organisation: OrganisationId, messages_before: i64, before_us: i64) -> Change {
+        Change { organisation, messages_before, before_us, added: 0, newest: None, reopen: false }
     }
 
-    /// When its newest message was received.
-    fn is_us(&self) -> i64 {
-        let batch = self.newest.map(|(at, _)| at);
-        if self.was == 0 { batch.unwrap_or(self.was_us) } else { batch.map_or(self.was_us, |at| at.max(self.was_us)) }
+    /// When its newest message was received, after the batch.
+    fn after_us(&self) -> i64 {
+        match self.newest {
+            Some((batch, _)) if self.messages_before == 0 => batch,
+            Some((batch, _)) => batch.max(self.before_us),
+            None => self.before_us,
+        }
     }
 }
 
@@ -396,8 +400,8 @@ impl Plan {
     fn change(&mut self, mail: &Prepared, id: ConversationId, index: &ThreadIndex, speaks: bool, ordinal_at: usize) -> i64 {
         let before = || {
             let facts = index.conversations.get(&id);
-            let (was, was_us) = facts.map_or((0, mail.received_at_us), |f| (f.message_count, f.last_message_at_us));
-            Change::new(mail.organisation, was, was_us)
+            let (messages, at_us) = facts.map_or((0, mail.received_at_us), |f| (f.message_count, f.last_message_at_us));
+            Change::new(mail.organisation, messages, at_us)
         };
         let change = match self.new.get_mut(&id) {
             Some(new) => &mut new.change,
@@ -407,7 +411,7 @@ impl Plan {
         // Of those received at once the last is the newest, because ids of messages grow.
         change.newest = change.newest.max(Some((mail.received_at_us, ordinal_at)));
         change.reopen |= speaks;
-        change.was + change.added
+        change.messages_before + change.added
     }
 
     fn message(&mut self, mail: &Prepared, decision: &Decision, conversation: ConversationId, id: MessageId, ordinal: i64) {
@@ -474,12 +478,12 @@ impl Plan {
         for (id, change) in
             self.changed.iter().map(|(id, change)| (id, *change)).chain(self.new.iter().map(|(id, c)| (id, c.change)))
         {
-            let total = change.was + change.added;
+            let total = change.messages_before + change.added;
             let Some((at, ordinal_at)) = change.newest else { continue };
             if let Some(ordinal) = self.messages.get_mut(ordinal_at) {
                 *ordinal = Value::from(total);
             }
-            if change.was > 0 && at <= change.was_us {
+            if change.messages_before > 0 && at <= change.before_us {
                 elsewhere.extend(values![*id, total]);
             }
         }
@@ -490,7 +494,7 @@ impl Plan {
     pub(super) async fn write(mut self, conn: &mut Conn) -> Result<(), Error> {
         let now = self.now_us;
         let counted_elsewhere = self.count_messages();
-        let active = self.new.iter().flat_map(|(id, c)| values![c.organisation, c.change.is_us(), *id]).collect();
+        let active = self.new.iter().flat_map(|(id, c)| values![c.organisation, c.change.after_us(), *id]).collect();
         let new = self.new.into_iter().flat_map(|(id, c)| {
             let state = if c.change.reopen { "open" } else { "closed" };
             let key = subject_key(&c.base_subject);
@@ -526,8 +530,8 @@ impl Plan {
         let said = self.changed.iter().map(|(id, c)| Said {
             organisation: c.organisation,
             conversation: *id,
-            was_us: c.was_us,
-            is_us: c.is_us(),
+            before_us: c.before_us,
+            after_us: c.after_us(),
         });
         activity::said(conn, &said.collect::<Vec<_>>()).await?;
         let reopened = self.changed.iter().filter(|(_, c)| c.reopen).flat_map(|(id, _)| values![*id]);

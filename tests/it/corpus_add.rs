@@ -240,3 +240,17 @@ fn a_mail_held_by_a_running_gateway_becomes_a_sample() {
     assert!(code == Some(1) && said.contains(other) && said.contains("quarantine ls"), "{said}");
     assert!(!root.join("classes/other").exists());
 }
+
+#[test]
+fn scrubbing_draws_a_seed_that_nobody_knows_unless_one_is_given() {
+    let desk = Desk::new();
+    let path = desk.folder.path().join("oboe.eml");
+    write(&path, MAIL.replace('\u{f6}', "o").as_bytes());
+    let scrub = |more: &[&str]| {
+        let (code, mail, _) = desk.corpus(&[&["scrub", path.to_str().unwrap()], more].concat());
+        assert_eq!(code, Some(0));
+        mail
+    };
+    assert_ne!(scrub(&[]), scrub(&[]));
+    assert_eq!(scrub(&["--seed", "7"]), scrub(&["--seed", "7"]));
+}

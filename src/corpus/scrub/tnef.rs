@@ -5,7 +5,7 @@
 //! None: what can't be taken apart is searched for words.
 //!
 //! # Trust
-//! None: lengths told inside are held against what is there.
+//! None: where things stand is asked of the reader ([`crate::normalize::tnef_wire`]).
 
 use super::binary::{RUN_MIN, noise};
 use super::form::Form;
@@ -13,30 +13,16 @@ use super::kept;
 use super::letters::{Kind, kind_of};
 use super::walk;
 use super::words::Words;
-use std::ops::Range;
+use crate::normalize::tnef_wire::{
+    ATT_ATTACH_DATA, ATT_ATTACH_RENDDATA, ATT_ATTACH_TITLE, ATT_ATTACHMENT, ATT_BODY, ATT_MAPI_PROPS, ATT_OEM_CODEPAGE,
+    ATT_SUBJECT, Attribute, BINARY, Cursor, OBJECT, PR_ATTACH_DATA, PR_BODY_HTML, PR_INTERNET_CPID, PROPERTIES_MAX, STRING8,
+    UNICODE, attribute, is_tnef, property,
+};
 
-/// Values of one property that are looked at.
-const VALUES_MAX: usize = 20_000;
 /// Streams within streams that are followed.
 const NESTING_MAX: usize = 8;
-
-const OBJECT: u16 = 0x000d;
-const STRING8: u16 = 0x001e;
-const UNICODE: u16 = 0x001f;
-const BINARY: u16 = 0x0102;
-
-const PR_BODY_HTML: u16 = 0x1013;
-/// The file's bytes.
-const PR_ATTACH_DATA: u16 = 0x3701;
-const PR_INTERNET_CPID: u16 = 0x3fde;
-
-/// The signature of TNEF.
-const SIGNATURE: &[u8] = b"\x78\x9f\x3e\x22";
-
-/// Begins like a winmail.dat.
-pub(super) fn is_tnef(bytes: &[u8]) -> bool {
-    bytes.starts_with(SIGNATURE)
-}
+/// Attributes that are versions, dates and numbers.
+const NUMBERS: &[u16] = &[0x9006, 0x8005, 0x8006, 0x8007, 0x8020, 0x8012, 0x8013, 0x800d, ATT_ATTACH_RENDDATA];
 
 /// Replaces the words of a stream.
 pub(super) fn scrub(words: &mut Words, bytes: &[u8]) -> Vec<u8> {
@@ -44,42 +30,38 @@ pub(super) fn scrub(words: &mut Words, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn stream(words: &mut Words, bytes: &[u8], depth: usize) -> Vec<u8> {
-    const HEAD: usize = 6;
     let mut out = bytes.to_vec();
     let mut code_page: Option<String> = None;
-    let mut at = HEAD;
-    while let Some(head) = bytes.get(at..at + 9) {
-        let id = u16::from_le_bytes([head[1], head[2]]);
-        let len = u32::from_le_bytes([head[5], head[6], head[7], head[8]]) as usize;
-        let start = at + 9;
-        // Cut: what is there still counts.
-        let end = start.saturating_add(len).min(bytes.len());
-        let data = &bytes[start..end];
+    let mut cursor = Cursor::attributes(bytes);
+    while !cursor.is_at_end() {
+        let at = cursor.at();
+        let Some(Attribute { id, data: range, .. }) = attribute(&mut cursor) else {
+            // Nothing more is read; there may be words all the same.
+            let rest = unknown(words, &bytes[at..], depth);
+            out[at..].copy_from_slice(&rest);
+            break;
+        };
+        let data = &bytes[range.clone()];
         let new = match id {
-            // attAttachData
-            0x800f if is_tnef(data) && depth < NESTING_MAX => stream(words, data, depth + 1),
-            0x800f => noise(words, data),
-            // attOemCodepage
-            0x9007 => {
+            ATT_ATTACH_DATA if is_tnef(data) && depth < NESTING_MAX => stream(words, data, depth + 1),
+            ATT_ATTACH_DATA => noise(words, data),
+            ATT_OEM_CODEPAGE => {
                 code_page = label(data).or(code_page);
                 data.to_vec()
             }
-            // Versions, dates, numbers.
-            0x9006 | 0x8005 | 0x8006 | 0x8007 | 0x8020 | 0x8012 | 0x8013 | 0x800d | 0x9002 => data.to_vec(),
-            // attMAPIProps, attAttachment
-            0x9003 | 0x9005 => properties(words, data, &mut code_page, depth),
-            // attSubject, attBody, attAttachTitle
-            0x8004 | 0x800c | 0x8010 => walk::text(words, data, None, code_page.as_deref(), "", &|_| false),
+            _ if NUMBERS.contains(&id) => data.to_vec(),
+            ATT_MAPI_PROPS | ATT_ATTACHMENT => properties(words, data, &mut code_page, depth),
+            ATT_SUBJECT | ATT_BODY | ATT_ATTACH_TITLE => walk::text(words, data, None, code_page.as_deref(), "", &|_| false),
             _ => unknown(words, data, depth),
         };
-        out[start..end].copy_from_slice(&new);
+        let end = range.end;
+        out[range].copy_from_slice(&new);
         let sum = |bytes: &[u8]| bytes.iter().fold(0u16, |sum, b| sum.wrapping_add(u16::from(*b)));
         if let Some(given) = bytes.get(end..end + 2)
             && u16::from_le_bytes([given[0], given[1]]) == sum(data)
         {
             out[end..end + 2].copy_from_slice(&sum(&new).to_le_bytes());
         }
-        at = end + 2;
     }
     out
 }
@@ -93,12 +75,13 @@ fn label(number: &[u8]) -> Option<String> {
 /// A block of MAPI properties; behind what can't be read it is bytes of any kind.
 fn properties(words: &mut Words, data: &[u8], code_page: &mut Option<String>, depth: usize) -> Vec<u8> {
     let mut out = data.to_vec();
-    let count = number(data, 0).unwrap_or_default();
-    let mut at = 4.min(data.len());
-    let mut read = 0;
-    while read < count {
+    let mut cursor = Cursor::new(data, 0);
+    let count = cursor.u32().unwrap_or_default() as usize;
+    let mut at = cursor.at();
+    for _ in 0..count.min(PROPERTIES_MAX) {
         let mut values = Vec::new();
-        let Some((kind, id, next)) = property(data, at, &mut values) else { break };
+        let Some((id, kind)) = property(&mut cursor, &mut |value| values.push(value)) else { break };
+        at = cursor.at();
         if id == PR_INTERNET_CPID {
             *code_page = values.first().and_then(|v| label(&data[v.clone()])).or(code_page.take());
         }
@@ -113,8 +96,6 @@ fn properties(words: &mut Words, data: &[u8], code_page: &mut Option<String>, de
             };
             out[range].copy_from_slice(&new);
         }
-        at = next;
-        read += 1;
     }
     let rest = unknown(words, &data[at..], depth);
     out[at..].copy_from_slice(&rest);
@@ -146,57 +127,6 @@ fn binary(words: &mut Words, value: &[u8], (kind, id): (u16, u16), code_page: Op
         return walk::text(words, value, None, code_page, "", &|_| false);
     }
     unknown(words, value, depth)
-}
-
-/// A property at `at`: its type, its id, and where the next begins; the places of its values are added.
-fn property(data: &[u8], mut at: usize, values: &mut Vec<Range<usize>>) -> Option<(u16, u16, usize)> {
-    let two = |at: usize| Some(u16::from_le_bytes(data.get(at..at + 2)?.try_into().ok()?));
-    let (kind, id) = (two(at)?, two(at + 2)?);
-    at += 4;
-    if id >= 0x8000 {
-        // A named property: a GUID, then a number or a name.
-        let named = number(data, at + 16)?;
-        let length = number(data, at + 20)?;
-        at = at.checked_add(24)?.checked_add(if named == 0 { 0 } else { padded(length) })?;
-    }
-    let (many, kind) = (kind & 0x1000 != 0, kind & !0x1000);
-    let size = match kind {
-        STRING8 | UNICODE | BINARY | OBJECT => None,
-        0x0000 | 0x0001 => Some(0),
-        0x0002 | 0x0003 | 0x0004 | 0x000a | 0x000b => Some(4),
-        0x0005..=0x0007 | 0x0014 | 0x0040 => Some(8),
-        0x0048 => Some(16),
-        _ => return None,
-    };
-    let mut count = 1;
-    if many || size.is_none() {
-        count = number(data, at)?;
-        at += 4;
-    }
-    for _ in 0..count.min(VALUES_MAX) {
-        let length = match size {
-            Some(0) => break,
-            Some(size) => size,
-            None => {
-                at += 4;
-                number(data, at - 4)?
-            }
-        };
-        let end = at.checked_add(length).filter(|end| *end <= data.len())?;
-        values.push(at..end);
-        // The padding of the last value may be missing.
-        at = (at + padded(length)).min(data.len());
-    }
-    Some((kind, id, at))
-}
-
-fn number(data: &[u8], at: usize) -> Option<usize> {
-    let bytes = data.get(at..at.checked_add(4)?)?;
-    usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
-}
-
-const fn padded(length: usize) -> usize {
-    length.saturating_add(3) & !3
 }
 
 /// Bytes of any kind: words in 8-bit and in UTF-16 become others, files in them noise, compressed RTF other letters.

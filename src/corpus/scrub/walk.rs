@@ -19,6 +19,7 @@ use super::tnef;
 use super::view::{View, is_base64};
 use super::words::{Text, Words};
 use crate::normalize;
+use crate::normalize::tnef_wire::is_tnef;
 use std::ops::Range;
 
 /// Mails within mails that are followed.
@@ -138,7 +139,7 @@ impl<'a> Walk<'a, '_> {
                 return next;
             }
             let is_indented = matches!(line.first(), Some(b' ' | b'\t'));
-            let continues = is_indented && !self.is_indented_field(line, next, &names, open.as_ref());
+            let continues = is_indented && !self.is_indented_field(at, &names, open.as_ref());
             if let (Some(colon), false) = (name_end(line), continues) {
                 self.close(open.take(), marked, out, part);
                 let name = String::from_utf8(line[..colon].trim_ascii().to_vec()).unwrap_or_default();
@@ -165,32 +166,10 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// A known field that is indented by mistake, not a fold that looks like one.
-    fn is_indented_field(&self, line: &[u8], mut at: usize, names: &[String], open: Option<&(String, Range<usize>)>) -> bool {
-        let line = line.trim_ascii_start();
-        let Some(colon) = name_end(line).filter(|_| line[0].is_ascii_uppercase() && is_known(line)) else { return false };
-        let is_it = |name: &[u8]| name.trim_ascii().eq_ignore_ascii_case(line[..colon].trim_ascii());
-        let holds_names = |(name, value): &(String, Range<usize>)| {
-            let name = name.to_ascii_lowercase();
-            name.starts_with("x-")
-                || name.starts_with("arc-")
-                || name.contains("signature")
-                || name.contains("results")
-                || name == "received" && !self.src[value.clone()].contains(&b';')
-        };
-        if !line[colon + 1..].starts_with(b" ") || names.iter().any(|n| is_it(n.as_bytes())) || open.is_some_and(holds_names) {
-            return false;
-        }
-        for _ in 0..LOOK_AHEAD_LINES {
-            let (line, next) = self.line(at);
-            if line.trim_ascii().is_empty() {
-                break;
-            }
-            if !matches!(line.first(), Some(b' ' | b'\t')) && name_end(line).is_some_and(|colon| is_it(&line[..colon])) {
-                return false;
-            }
-            at = next;
-        }
-        true
+    fn is_indented_field(&self, at: usize, names: &[String], open: Option<&(String, Range<usize>)>) -> bool {
+        let so_far = open.map_or(("", &[][..]), |(name, value)| (name.as_str(), &self.src[value.clone()]));
+        let above = names.len() - usize::from(open.is_some()).min(names.len());
+        normalize::is_indented_field(self.src, at, so_far, names[..above].iter().map(String::as_str))
     }
 
     /// A known field is among the next three lines, or From comes before the next blank line.
@@ -257,7 +236,7 @@ impl<'a> Walk<'a, '_> {
         let bytes = std::mem::take(&mut view.bytes);
         view.bytes = if is_mail {
             mail(self.words, &bytes, self.depth + 1)
-        } else if tnef::is_tnef(&bytes) {
+        } else if is_tnef(&bytes) {
             tnef::scrub(self.words, &bytes)
         } else if kind.contains("pkcs7") || part.name.ends_with(".p7m") || part.name.ends_with(".p7s") {
             binary::printable(self.words, &bytes)

@@ -6,7 +6,7 @@
 //! # Failure
 //! `None` where a reading has no clean form.
 
-use super::super::structure::looks_like_html;
+use super::super::role::looks_like_html;
 use crate::mail::{Attachment, NormalizedMail, Person};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
