@@ -2,7 +2,7 @@
 //!
 //! Works on tokens ([`super::markup`]) without a tree, so that it is linear in time and constant in depth
 //! whatever is nested in what; only where a drawing or a formula holds what a tree is needed to understand, one is
-//! asked ([`super::sanitize`], with its bounds). `style`, `script` and `title` are dropped; links keep their target
+//! asked ([`mod@super::sanitize`], with its bounds). `style`, `script` and `title` are dropped; links keep their target
 //! (`text <url>`), images their alternative text; quoted blocks of known clients are marked, so
 //! that `quote` can fold them.
 //!
