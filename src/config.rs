@@ -8,13 +8,17 @@
 //! Environment: `TIDEGATE_<SECTION>__<KEY>` overrides a key, as `TIDEGATE_SMTP__LISTEN='["0.0.0.0:25"]'`
 //! (a TOML value; a bare word is taken as a string).
 
+mod bounds;
+mod environment;
 mod threading;
+mod words;
 
 pub use crate::mail::Network;
 pub use threading::{RuleConfig, RulesConfig, ThreadingConfig, TrackerConfig};
 
 use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -73,6 +77,9 @@ pub struct Config {
     pub origin: String,
     #[serde(skip)]
     source: String,
+    /// Keys that the environment set, with the variable's name.
+    #[serde(skip)]
+    overridden: BTreeMap<String, String>,
 }
 
 /// `[smtp]`
@@ -320,10 +327,11 @@ impl Config {
     pub fn load(path: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, ConfigError> {
         let (origin, text) = match path {
             None => ("embedded defaults".to_owned(), String::new()),
-            Some(p) => (
-                p.display().to_string(),
-                std::fs::read_to_string(p).map_err(|source| ConfigError::Unreadable { path: p.to_owned(), source })?,
-            ),
+            Some(p) => {
+                let bytes = std::fs::read(p).map_err(|source| ConfigError::Unreadable { path: p.to_owned(), source })?;
+                let origin = p.display().to_string();
+                (origin.clone(), words::utf8(bytes).map_err(|message| ConfigError::Syntax { origin, message })?)
+            }
         };
         Config::from_text(&origin, &text, environment)
     }
@@ -337,106 +345,48 @@ impl Config {
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
+        let syntax = |origin: &str, message| ConfigError::Syntax { origin: origin.to_owned(), message };
         // The text alone first: its errors carry the line.
-        toml::from_str::<Config>(text).map_err(|e| syntax(origin, &e))?;
-        let mut table: toml::Table = text.parse().map_err(|e| syntax(origin, &e))?;
+        toml::from_str::<Config>(text).map_err(|e| syntax(origin, words::explain(&e)))?;
+        let mut table: toml::Table = text.parse().map_err(|e| syntax(origin, words::explain(&e)))?;
+        let mut overridden = BTreeMap::new();
         for (name, value) in environment {
-            let Some(key) = name.strip_prefix("TIDEGATE_") else { continue };
-            let Some((section, key)) = key.split_once("__") else { continue };
-            let (section, key) = (section.to_lowercase(), key.to_lowercase());
-            let parsed = format!("v = {value}")
-                .parse::<toml::Table>()
-                .ok()
-                .and_then(|mut t| t.remove("v"))
-                .unwrap_or(toml::Value::String(value));
-            let entry = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-            if let Some(t) = entry.as_table_mut() {
-                t.insert(key, parsed);
+            let set = environment::set(&mut table, &name, value);
+            if let Some(key) = set.map_err(|message| syntax(&format!("environment {name}"), message))? {
+                overridden.insert(key, name);
             }
-            // Check after each variable, so that the message names the one at fault.
-            toml::Value::Table(table.clone()).try_into::<Config>().map_err(|e| syntax(&format!("environment {name}"), &e))?;
         }
-        let mut config: Config = toml::Value::Table(table).try_into().map_err(|e| syntax(origin, &e))?;
+        let mut config: Config = toml::Value::Table(table).try_into().map_err(|e| syntax(origin, words::explain(&e)))?;
         config.origin = origin.to_owned();
         config.source = text.to_owned();
-        config.validate()?;
-        Ok(config)
+        config.overridden = overridden;
+        match bounds::problem(&config) {
+            Some((key, problem)) => Err(config.invalid(key, problem)),
+            None => Ok(config),
+        }
     }
 
     /// Whether another configuration asks for something that only a restart brings: anything but certificates and the log.
     #[must_use]
     pub fn needs_restart_for(&self, new: &Config) -> bool {
-        let same = Config { tls: self.tls.clone(), log: self.log.clone(), source: self.source.clone(), ..new.clone() };
+        let same = Config {
+            tls: self.tls.clone(),
+            log: self.log.clone(),
+            source: self.source.clone(),
+            overridden: self.overridden.clone(),
+            ..new.clone()
+        };
         same != *self
     }
 
-    /// An error about a key, with its line where the file has it.
+    /// An error about a key, with its line where the file has it, or the variable of the environment that set it.
     #[must_use]
     pub fn invalid(&self, key: &'static str, problem: impl Into<String>) -> ConfigError {
-        ConfigError::Invalid { origin: self.origin.clone(), line: line_of(&self.source, key), key, problem: problem.into() }
-    }
-
-    fn validate(&self) -> Result<(), ConfigError> {
-        let positive: [(&'static str, u64); 16] = [
-            ("smtp.threads", self.smtp.threads as u64),
-            ("smtp.recipients_max", self.smtp.recipients_max as u64),
-            ("smtp.connections_max", self.smtp.connections_max as u64),
-            ("smtp.connections_per_network_max", self.smtp.connections_per_network_max as u64),
-            ("smtp.command_timeout_s", self.smtp.command_timeout_s),
-            ("smtp.body_block_timeout_s", self.smtp.body_block_timeout_s),
-            ("smtp.session_timeout_s", self.smtp.session_timeout_s),
-            ("database.connections_max", u64::from(self.database.connections_max)),
-            ("database.query_timeout_s", self.database.query_timeout_s),
-            ("intake.batch_max", self.intake.batch_max as u64),
-            ("intake.mail_time_max_s", self.intake.mail_time_max_s),
-            ("intake.attempts_max", u64::from(self.intake.attempts_max)),
-            ("intake.retry_min_ms", self.intake.retry_min_ms),
-            ("intake.retry_max_s", self.intake.retry_max_s),
-            ("web.session_hours", self.web.session_hours),
-            ("webhooks.timeout_s", self.webhooks.timeout_s),
-        ];
-        for (key, value) in positive {
-            if value == 0 {
-                return Err(self.invalid(key, "must be at least 1"));
-            }
-        }
-        let segment = self.journal.segment_bytes;
-        if !(1 << 20..=1 << 31).contains(&segment) {
-            return Err(self.invalid("journal.segment_bytes", "must be from 1048576 (1 MiB) to 2147483648 (2 GiB)"));
-        }
-        if self.journal.large_body_bytes < 64 << 10 || self.journal.large_body_bytes > segment / 2 {
-            return Err(self.invalid(
-                "journal.large_body_bytes",
-                "must be at least 65536 (64 KiB) and at most half of journal.segment_bytes",
-            ));
-        }
-        if self.smtp.message_bytes_max < 64 << 10 {
-            return Err(self.invalid("smtp.message_bytes_max", "must be at least 65536: RFC 5321 4.5.3.1.7 wants 64 KiB"));
-        }
-        if self.smtp.inflight_bytes_max < 2 * self.journal.large_body_bytes {
-            return Err(
-                self.invalid("smtp.inflight_bytes_max", "must be at least twice journal.large_body_bytes, or no mail could pass")
-            );
-        }
-        if self.tls.certificate.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
-            return Err(self.invalid("tls.key", "goes with tls.certificate: give both, or neither for a self-signed one"));
-        }
-        let url = &self.database.url;
-        if !(url.is_empty() || url.starts_with("sqlite:") || url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-            return Err(self.invalid(
-                "database.url",
-                "must start with `sqlite:` or `postgres://`, or be empty for SQLite in the data folder",
-            ));
-        }
-        if let Some((key, problem)) = self.threading.problem() {
-            return Err(self.invalid(key, problem));
-        }
-        for r in &self.smtp.relays {
-            if !r.password_hash.starts_with("$argon2") {
-                return Err(self.invalid("smtp.relays", format!("`{}`: password_hash is made by `tidegate user hash`", r.name)));
-            }
-        }
-        Ok(())
+        let (origin, line) = match self.overridden.get(key) {
+            Some(variable) => (format!("environment {variable}"), None),
+            None => (self.origin.clone(), words::line_of(&self.source, key)),
+        };
+        ConfigError::Invalid { origin, line, key, problem: problem.into() }
     }
 
     /// The limits in force with this configuration.
@@ -494,63 +444,5 @@ impl Config {
     }
 }
 
-fn syntax(origin: &str, e: &toml::de::Error) -> ConfigError {
-    ConfigError::Syntax { origin: origin.to_owned(), message: e.to_string().trim_end().to_owned() }
-}
-
-/// The line (from 1) on which a file sets `section.key`.
-fn line_of(text: &str, dotted: &str) -> Option<usize> {
-    let (section, key) = dotted.rsplit_once('.')?;
-    let mut here = String::new();
-    for (n, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[') {
-            here = name.trim_matches(|c| c == '[' || c == ']').trim().to_owned();
-            if here == dotted {
-                return Some(n + 1);
-            }
-        } else if here == section && line.split('=').next().map(str::trim) == Some(key) {
-            return Some(n + 1);
-        }
-    }
-    None
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str) -> Result<Config, ConfigError> {
-        Config::from_text("t.toml", text, [])
-    }
-
-    #[test]
-    fn nothing_at_all_is_a_good_configuration() {
-        let c = load("").unwrap();
-        assert_eq!(c.smtp.listen, vec!["127.0.0.1:2525".parse().unwrap()]);
-        assert_eq!(c.limits(), Limits::default());
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_line() {
-        let e = load("[smtp]\nlisten = []\nlisten_tsl = []\n").unwrap_err().to_string();
-        assert!(e.contains("line 3") && e.contains("listen_tsl") && e.contains("listen_tls"), "{e}");
-    }
-
-    #[test]
-    fn an_impossible_value_is_named_with_its_line() {
-        let e = load("[journal]\n\nsegment_bytes = 3\n").unwrap_err().to_string();
-        assert!(e.contains("line 3") && e.contains("`journal.segment_bytes`") && e.contains("1 MiB"), "{e}");
-    }
-
-    #[test]
-    fn the_environment_overrides_and_is_named_when_wrong() {
-        let env = |k: &str, v: &str| [(k.to_owned(), v.to_owned())];
-        let c = Config::from_text("t", "", env("TIDEGATE_SMTP__LISTEN", "[\"127.0.0.1:0\"]")).unwrap();
-        assert_eq!(c.smtp.listen[0].port(), 0);
-        let c = Config::from_text("t", "", env("TIDEGATE_LOG__LEVEL", "debug")).unwrap();
-        assert_eq!(c.log.level, "debug");
-        let e = Config::from_text("t", "", env("TIDEGATE_SMTP__LISTEN", "7")).unwrap_err().to_string();
-        assert!(e.contains("TIDEGATE_SMTP__LISTEN"), "{e}");
-    }
-}
+mod tests;

@@ -103,7 +103,18 @@ impl Global {
     /// # Errors
     /// As `Config::load`.
     pub fn load(&self) -> Result<crate::config::Config, crate::config::ConfigError> {
-        crate::config::Config::load(self.config.as_deref(), std::env::vars())
+        let mut ours = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            // Other programs' variables may be any bytes; a name of ours is ASCII.
+            let Some(name) = name.into_string().ok().filter(|name| name.starts_with("TIDEGATE_")) else { continue };
+            let Ok(value) = value.into_string() else {
+                let origin = format!("environment {name}");
+                return Err(crate::config::ConfigError::Syntax { origin, message: "its value is not UTF-8".to_owned() });
+            };
+            ours.push((name, value));
+        }
+        let file = self.config.as_deref().filter(|path| !path.as_os_str().is_empty());
+        crate::config::Config::load(file, ours)
     }
 }
 
