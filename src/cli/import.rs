@@ -11,7 +11,7 @@
 //! None in the files. Memory is bounded, and a large mail is written in pieces.
 
 use super::addressees::Addressees;
-use super::database::{self, Opened, plain};
+use super::database::{self, Fresh, Opened, plain};
 use super::line_ends::as_travelled;
 use super::{Global, mails};
 use crate::config::Config;
@@ -79,7 +79,7 @@ impl Summary {
 /// # Errors
 /// What the exit code cannot say.
 pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    database::with(global, async |Opened { store, config }| {
+    database::with(global, Fresh::Made, async |Opened { store, config }| {
         let directory = store.directory().await?;
         let recipients = Recipients::new(&args, directory)?;
         let journal = open(&config)?;
@@ -183,7 +183,7 @@ async fn import(args: &Args, config: &Config, journal: &Journal, recipients: &Re
         let (name, raw) = match found {
             Ok(found) => (found.name, as_travelled(found.raw)),
             Err(error) => {
-                summary.left_out("a file that can't be read", error.to_string());
+                summary.left_out("nothing to read", error.to_string());
                 continue;
             }
         };

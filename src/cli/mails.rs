@@ -6,7 +6,8 @@
 //! files and files that are plainly not mail (`sample.toml`, `expected.snap`) are passed over.
 //!
 //! # Failure
-//! A path that can't be read is one `Err` that names it; the walk goes on behind it.
+//! A path that can't be read is one `Err` that names it, and so is a folder that was named and has no mail in it; the
+//! walk goes on behind it.
 //!
 //! # Trust
 //! None in the content. Memory holds one mail of an mbox at a time, and a file that is one mail.
@@ -39,11 +40,13 @@ pub(crate) struct MailFile {
 pub(crate) struct Mails {
     todo: VecDeque<(PathBuf, usize)>,
     mbox: Option<Mbox>,
+    /// A folder that was named, as long as no mail was found in it.
+    without_mail: Option<PathBuf>,
 }
 
 /// The mails of these files, mboxes, Maildirs and folders.
 pub(crate) fn walk(paths: &[PathBuf]) -> Mails {
-    Mails { todo: paths.iter().map(|p| (p.clone(), 0)).collect(), mbox: None }
+    Mails { todo: paths.iter().map(|p| (p.clone(), 0)).collect(), mbox: None, without_mail: None }
 }
 
 impl Iterator for Mails {
@@ -53,15 +56,36 @@ impl Iterator for Mails {
         loop {
             if let Some(mbox) = &mut self.mbox {
                 match mbox.next() {
-                    Some(mail) => return Some(mail),
+                    Some(mail) => {
+                        self.without_mail = None;
+                        return Some(mail);
+                    }
                     None => self.mbox = None,
                 }
             }
+            if self.todo.front().is_none_or(|(_, depth)| *depth == 0)
+                && let Some(folder) = self.without_mail.take()
+            {
+                let nothing =
+                    "no mail in this folder (hidden files, a Maildir's tmp and what is plainly no mail are passed over)";
+                return Some(Err(named(&folder, &io::Error::other(nothing))));
+            }
             let (path, depth) = self.todo.pop_front()?;
-            match self.open(&path, depth) {
-                Ok(Some(mail)) => return Some(Ok(mail)),
+            let opened = self.open(&path, depth);
+            if depth == 0 && matches!(opened, Ok(None)) && self.mbox.is_none() {
+                self.without_mail = Some(path);
+                continue;
+            }
+            match opened {
                 Ok(None) => {}
-                Err(e) => return Some(Err(named(&path, &e))),
+                Ok(Some(mail)) => {
+                    self.without_mail = None;
+                    return Some(Ok(mail));
+                }
+                Err(e) => {
+                    self.without_mail = None;
+                    return Some(Err(named(&path, &e)));
+                }
             }
         }
     }
@@ -241,6 +265,20 @@ mod tests {
             std::fs::write(root.join(file), "Subject: x\n\ny\n").unwrap();
         }
         assert_eq!(names(&[root.to_owned()], root), ["box/.Sent/cur/4", "box/cur/2:2,S", "box/new/1.json", "sample/message.eml"]);
+    }
+
+    #[test]
+    fn a_folder_without_mail_is_named_and_the_walk_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["empty", "only/beside", "full/deep"] {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        std::fs::write(dir.path().join("only/beside/sample.toml"), "").unwrap();
+        std::fs::write(dir.path().join("full/deep/1"), "Subject: x\n\ny\n").unwrap();
+        let got: Vec<_> = walk(&["empty", "full", "only"].map(|name| dir.path().join(name))).collect();
+        let said = |n: usize| got[n].as_ref().unwrap_err().to_string();
+        assert!(got.len() == 3 && got[1].is_ok(), "{got:?}");
+        assert!(said(0).contains("/empty: no mail") && said(2).contains("/only: no mail"), "{got:?}");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
     /// Where the gateway listens [default: 127.0.0.1:2525, with --lmtp 127.0.0.1:2424]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = server)]
     server: Option<String>,
     /// Connections side by side
     #[arg(long, short = 'c', default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEND_CONNECTIONS_MAX as i64))]
@@ -70,6 +70,15 @@ pub(super) struct Args {
     /// The summary as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A host (or an IPv6 address in brackets) and a port; said before any mail is read.
+fn server(text: &str) -> Result<String, String> {
+    let fits = text.rsplit_once(':').is_some_and(|(host, port)| {
+        let bare = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+        !host.is_empty() && bare && port.parse::<u16>().is_ok_and(|p| p > 0)
+    });
+    if fits { Ok(text.to_owned()) } else { Err("host and port, as 127.0.0.1:2525 or [::1]:2525".to_owned()) }
 }
 
 /// Runs it.

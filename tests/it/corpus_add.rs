@@ -190,7 +190,7 @@ fn a_wrong_reading_goes_from_a_failing_sample_to_one_that_holds() {
     // What `cargo test --test corpus` leaves when it fails is no obstacle to the next run.
     write(&description.with_file_name("expected.snap.new"), "what was read");
     let (code, told, _) = desk.corpus(&["check", "oboe"]);
-    assert_eq!((code, told.contains("1 of 1 samples hold (100.0 %)")), (Some(0), true), "{told}");
+    assert_eq!((code, told.contains("1 of 1 sample holds (100.0 %)")), (Some(0), true), "{told}");
     let (code, told, _) = desk.corpus(&["check", "--mangled", "20"]);
     assert_eq!((code, told.contains("mails read wrongly")), (Some(0), true), "{told}");
     let (code, _, said) = desk.corpus(&["check", "bassoon"]);

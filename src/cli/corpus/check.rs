@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if !json {
-        writeln!(out, "{samples} samples read in {:.2} s", began.elapsed().as_secs_f64())?;
+        writeln!(out, "{} read in {:.2} s", counted(samples, "sample"), began.elapsed().as_secs_f64())?;
     }
     if json {
         let totals = serde_json::json!({
@@ -83,11 +83,34 @@ pub(super) fn run(args: &Args, root: &Path) -> anyhow::Result<ExitCode> {
         let share = if samples > 0 { 100.0 * whole as f64 / samples as f64 } else { 0.0 };
         writeln!(
             out,
-            "{whole} of {samples} samples hold ({share:.1} %), {held} of {count} expectations; {broken} samples are not whole"
+            "{whole} of {} {} ({share:.1} %), {held} of {}{}",
+            counted(samples, "sample"),
+            if samples == 1 { "holds" } else { "hold" },
+            counted(count as u64, "expectation"),
+            match broken {
+                0 => String::new(),
+                1 => "; 1 sample is not whole".to_owned(),
+                n => format!("; {n} samples are not whole"),
+            }
         )?;
     }
     let found = kpi::Samples { count: Count { mails: samples, wrong: samples - whole } };
     let reached = kpi::run(&args.kpi, !args.names.is_empty(), json, found, &mut out)?;
     out.flush()?;
     Ok(if held == count && broken == 0 && reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `1 sample`, `2 samples`.
+fn counted(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0, 1, 2].map(|n| counted(n, "sample")), ["0 samples", "1 sample", "2 samples"]);
+    }
 }
