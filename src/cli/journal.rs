@@ -54,7 +54,8 @@ enum What {
 /// There is no journal, or the disk.
 pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let config = global.load()?;
-    let reader = Reader::open(&config.journal_dir()).map_err(|e| config.invalid("data.dir", e.to_string()))?;
+    let reader = Reader::open(&config.journal_dir())
+        .map_err(|e| config.invalid("data.dir", format!("names a folder whose journal can't be read: {e}")))?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let done = match args.what {
         What::Ls { json, from, limit } => list(&reader, &mut out, json, from, limit),

@@ -1,12 +1,11 @@
 //! `tidegate ledger`: proves that the books balance, from the journal and the database.
 
 use super::Global;
+use super::database::{self, Fresh};
 use crate::intake::ledger::{Books, look};
 use crate::journal::Reader;
-use crate::store::Store;
 use crate::telemetry::Metrics;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Options of `tidegate ledger`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -22,11 +21,12 @@ pub(super) struct Args {
 /// The journal or the database can't be read to the end.
 pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let config = global.load()?;
-    let reader = Reader::open(&config.journal_dir()).map_err(|e| config.invalid("data.dir", e.to_string()))?;
+    let reader = Reader::open(&config.journal_dir())
+        .map_err(|e| config.invalid("data.dir", format!("names a folder whose journal can't be read: {e}")))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let books = runtime.block_on(async {
-        let timeout = Duration::from_secs(config.database.query_timeout_s);
-        let store = Store::open(&config.database_url(), 1, timeout, Metrics::new().0).await?;
+        database::expect(&config, Fresh::Refused)?;
+        let store = database::open(&config, 1, Metrics::new().0).await?;
         let books = look(&reader, &store).await?;
         store.close().await;
         anyhow::Ok(books)

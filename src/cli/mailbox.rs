@@ -1,7 +1,7 @@
 //! `tidegate mailbox`: which addresses get mail, and whose they are.
 
 use super::Global;
-use super::database::{self, Opened, plain};
+use super::database::{self, Fresh, Opened, plain};
 use crate::store::Error;
 use clap::Subcommand;
 use std::io::Write;
@@ -44,11 +44,21 @@ enum Command {
 /// # Errors
 /// The configuration or the database.
 pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    database::with(global, async |Opened { store, .. }| {
+    // Before a mailbox there is its organisation.
+    database::with(global, Fresh::Refused, async |Opened { store, .. }| {
         match args.command {
             Command::Add { organisation, address } => {
                 let organisation = store.organisation(&organisation).await?;
-                println!("{}", store.add_mailbox(organisation.id, &address).await?);
+                match store.add_mailbox(organisation.id, &address).await {
+                    Err(Error::Conflict(problem)) => {
+                        let taken = store.mailboxes().await?.into_iter().find(|m| m.address == address.trim().to_lowercase());
+                        let names = store.organisations().await?;
+                        let owner = taken.and_then(|m| names.into_iter().find(|o| o.id == m.organisation));
+                        let owner = owner.map(|o| format!(", of `{}`: `tidegate mailbox rm` first", plain(&o.name)));
+                        return Err(Error::Conflict(problem + &owner.unwrap_or_default()).into());
+                    }
+                    added => println!("{}", added?),
+                }
             }
             Command::Ls { organisation, json } => {
                 let only = match organisation {

@@ -1,7 +1,7 @@
 //! `tidegate org`: the organisations that get mail.
 
 use super::Global;
-use super::database::{self, Opened, plain};
+use super::database::{self, Fresh, Opened, plain};
 use clap::Subcommand;
 use std::io::Write;
 use std::process::ExitCode;
@@ -36,7 +36,8 @@ enum Command {
 /// # Errors
 /// The configuration or the database.
 pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    database::with(global, async |Opened { store, .. }| {
+    let fresh = if matches!(args.command, Command::Add { .. }) { Fresh::Made } else { Fresh::Refused };
+    database::with(global, fresh, async |Opened { store, .. }| {
         match args.command {
             Command::Add { name, parent } => {
                 let parent = match parent {

@@ -7,6 +7,7 @@
 //! Nothing a mail says reaches the terminal before its control characters are taken out.
 
 use super::Global;
+use super::database::{self, Fresh};
 use crate::config::Config;
 use crate::journal::Reader;
 use crate::mail::{ConversationId, OrganisationId, QuarantineId, ReasonCode};
@@ -17,7 +18,6 @@ use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// How the audit names what was done from a terminal.
 const ACTOR: &str = "cli";
@@ -117,9 +117,8 @@ pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
 }
 
 async fn work(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
-    let (metrics, _) = Metrics::new();
-    let timeout = Duration::from_secs(config.database.query_timeout_s);
-    let store = Store::open(&config.database_url(), config.database.connections_max, timeout, metrics).await?;
+    database::expect(config, Fresh::Refused)?;
+    let store = database::open(config, config.database.connections_max, Metrics::new().0).await?;
     match command {
         Command::Ls { json, state, reason, organisation, limit, after } => {
             let filter = QuarantineFilter { state: state.state(), reason, organisation, before: after };
@@ -247,9 +246,8 @@ async fn show(store: &Store, config: &Config, id: QuarantineId, raw: bool, as_js
 pub(super) fn raw_of(id: QuarantineId, global: &Global) -> anyhow::Result<Vec<u8>> {
     let config = global.load()?;
     let work = async {
-        let (metrics, _) = Metrics::new();
-        let timeout = Duration::from_secs(config.database.query_timeout_s);
-        let store = Store::open(&config.database_url(), config.database.connections_max, timeout, metrics).await?;
+        database::expect(&config, Fresh::Refused)?;
+        let store = database::open(&config, config.database.connections_max, Metrics::new().0).await?;
         let item = store.quarantine_item(id).await.map_err(|error| match error {
             Error::NotFound { .. } => anyhow::anyhow!(
                 "{error}: `tidegate quarantine ls` shows what this gateway holds; --config FILE says which gateway's"

@@ -13,7 +13,7 @@ mod known;
 mod listeners;
 mod signals;
 
-use super::Global;
+use super::{Global, database};
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
 use crate::intake::{Intake, read_mail};
@@ -49,11 +49,16 @@ pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     prepare_data_dir(&config)?;
     let tls = listeners::tls(&config)?;
-    let listeners = Listeners::bind(&config)?;
+    let beside_a_running_one = args.check && crate::journal::in_use(&config.journal_dir());
+    let listeners = Listeners::bind(&config, beside_a_running_one)?;
     if args.check {
+        database::check(&config)?;
         println!("{}: fine. It would listen on:", config.origin);
         for line in listeners.describe() {
             println!("  {line}");
+        }
+        if let Some(problem) = listeners::out_of_date(&config) {
+            println!("But {problem}");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -75,7 +80,10 @@ fn prepare_data_dir(config: &Config) -> Result<(), ConfigError> {
     let unusable = |e: &dyn std::fmt::Display| {
         config.invalid(
             "data.dir",
-            format!("`{}` can't be used: {e}. Make it writable for this user, or name another folder", dir.display()),
+            format!(
+                "names `{}`, which can't be used: {e}. Make it writable for this user, or name another folder",
+                dir.display()
+            ),
         )
     };
     std::fs::create_dir_all(dir).map_err(|e| unusable(&e))?;
@@ -109,14 +117,13 @@ async fn gateway(
     let (stop, shutdown) = watch::channel(false);
 
     let journal = open_journal(&config, &limits, &metrics)?;
-    let store = Store::open(
-        &config.database_url(),
-        config.database.connections_max,
-        Duration::from_secs(config.database.query_timeout_s),
-        metrics.clone(),
-    )
-    .await
-    .map_err(|e| config.invalid("database.url", e.to_string()))?;
+    if let Some(trouble) = journal.trouble() {
+        tracing::warn!(trouble, "no mail can be taken: senders are told to try again later");
+    }
+    if let Some(problem) = listeners::out_of_date(&config) {
+        tracing::warn!("{problem}");
+    }
+    let store = database::open(&config, config.database.connections_max, metrics.clone()).await?;
     let known = known::learn(&config, &store, listeners.beyond_loopback()).await?;
     let (directory_tx, directory) = watch::channel(Arc::new(known.directory));
     tokio::spawn(known::follow(config.clone(), store.clone(), directory_tx, shutdown.clone()));
@@ -126,7 +133,13 @@ async fn gateway(
     tokio::spawn(signals.follow());
 
     let announced = listeners.describe();
-    let Listeners { mail, web } = listeners;
+    // The pages are told where they are: the port may have been chosen, or the socket given.
+    let mut as_listened = Config::clone(&config);
+    if as_listened.web.public_url.is_empty() {
+        as_listened.web.public_url = listeners.public_url(&config).unwrap_or_default();
+    }
+    let as_listened = Arc::new(as_listened);
+    let Listeners { mail, web, .. } = listeners;
     let reception = Reception {
         config: Arc::new(config.smtp.clone()),
         hostname: config.hostname(),
@@ -163,7 +176,7 @@ async fn gateway(
         WebState {
             store: store.clone(),
             journal: journal.reader(),
-            config: config.clone(),
+            config: as_listened.clone(),
             directory: directory.clone(),
             tokens: known.tokens,
             metrics: metrics.clone(),
@@ -174,7 +187,7 @@ async fn gateway(
         shutdown.clone(),
     ));
 
-    say_hello(&config, &store, &announced, directory.borrow().as_ref()).await;
+    say_hello(&as_listened, &store, &announced, directory.borrow().as_ref()).await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
     // Reception ends by itself when the shutdown came and the last body is done.
@@ -200,7 +213,11 @@ fn open_journal(config: &Config, limits: &Arc<Limits>, metrics: &Arc<Metrics>) -
         limits: limits.clone(),
         metrics: metrics.clone(),
     })
-    .map_err(|e| config.invalid("data.dir", e.to_string()).into())
+    .map_err(|e| match e {
+        // Not the configuration's fault: who starts it again may find it mended.
+        e if e.is_full() => anyhow::anyhow!("{e}. Free some space and start again; what was accepted is safe"),
+        e => config.invalid("data.dir", format!("names a folder that can't be used: {e}")).into(),
+    })
 }
 
 /// Says on standard output where it listens and what to do next. A line each, for people and for programs that wait for `ready`.
@@ -209,7 +226,11 @@ async fn say_hello(config: &Config, store: &Store, announced: &[String], directo
     for line in announced {
         text.push_str(&format!("listening {line}\n"));
     }
+    let reachable = !config.web.public_url.is_empty();
     match crate::web::first_admin_link(store, config).await {
+        Ok(Some(_)) if !reachable => {
+            text.push_str("no page for staff: web.listen is empty. Set it or web.public_url, then: tidegate user link admin\n");
+        }
         Ok(Some(link)) => text.push_str(&format!("first administrator, once, within a day: {link}\n")),
         Ok(None) => {}
         Err(error) => {

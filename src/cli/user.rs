@@ -1,7 +1,8 @@
 //! `tidegate user`: people who may look at the review pages, and password hashes for relays.
 
 use super::Global;
-use super::database::{self, ACTOR, Opened, plain};
+use super::database::{self, ACTOR, Fresh, Opened, plain};
+use crate::config::Config;
 use crate::store::Error;
 use crate::web;
 use anyhow::Context;
@@ -49,16 +50,24 @@ pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     if let Command::Hash = args.command {
         return hash();
     }
-    database::with(global, async |Opened { store, config }| {
+    let fresh = if matches!(args.command, Command::Add { .. }) { Fresh::Made } else { Fresh::Refused };
+    database::with(global, fresh, async |Opened { store, config }| {
         match args.command {
             Command::Add { name, admin } => {
-                let id = store.add_user(&name, admin, ACTOR).await?;
+                let id = store.add_user(&name, admin, ACTOR).await.map_err(|e| match e {
+                    Error::Conflict(problem) if !name.trim().is_empty() => {
+                        Error::Conflict(format!("{problem}: `tidegate user link NAME` gives them a new link"))
+                    }
+                    other => other,
+                })?;
                 println!("{}", web::login_link(&store, &config, id).await?);
+                say_the_port(&config);
             }
             Command::Link { name } => {
                 let user = store.user_named(&name).await?;
                 let user = user.ok_or_else(|| Error::NotFound { kind: "user", name: format!("`{name}`") })?;
                 println!("{}", web::login_link(&store, &config, user.id).await?);
+                say_the_port(&config);
             }
             Command::Ls { json } => {
                 let mut out = std::io::stdout().lock();
@@ -79,6 +88,13 @@ pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// A port that the system chose is known to the gateway alone.
+fn say_the_port(config: &Config) {
+    if config.web.public_url.is_empty() && config.web.listen.first().is_none_or(|address| address.port() == 0) {
+        eprintln!("Put the address into it on which the gateway said that it listens (`listening web …`).");
+    }
 }
 
 fn hash() -> anyhow::Result<ExitCode> {

@@ -42,7 +42,7 @@ pub enum Error {
         holder: Option<String>,
     },
     /// There is no journal in this folder.
-    #[error("there is no journal in {}", dir.display())]
+    #[error("there is no journal in {}: is it the data folder of the gateway (--config, TIDEGATE_DATA__DIR)? Its first start makes one", dir.display())]
     NoJournal {
         /// The folder.
         dir: PathBuf,

@@ -65,6 +65,13 @@ pub struct JournalOptions {
     pub metrics: Arc<Metrics>,
 }
 
+/// Whether a process writes the journal in this folder now. Only for words to an operator: it may end or begin at once.
+#[must_use]
+pub fn in_use(dir: &std::path::Path) -> bool {
+    let held = std::fs::File::open(dir.join(recovery::LOCK)).map(|file| file.try_lock_shared());
+    matches!(held, Ok(Err(std::fs::TryLockError::WouldBlock)))
+}
+
 /// A handle on the open journal; cheap to clone. Dropping the last ends the writer after what waits
 /// is written.
 #[derive(Debug, Clone)]

@@ -115,8 +115,11 @@ pub(super) fn room_for(body_bytes: usize) -> u32 {
     (body_bytes + ENVELOPE_BYTES).min(QUEUE_BYTES_MAX) as u32
 }
 
+/// The file that the process which writes holds a lock on.
+pub(super) const LOCK: &str = "lock";
+
 fn take_lock(disk: &dyn Disk, options: &JournalOptions) -> Result<Lock, Error> {
-    let path = options.dir.join("lock");
+    let path = options.dir.join(LOCK);
     disk.lock(&path).map_err(|e| Error::disk("lock", &path, &e))?.ok_or_else(|| {
         let holder = super::disk::read_whole(disk, &path, 100).ok().flatten();
         let holder = holder.and_then(|h| String::from_utf8(h).ok()).map(|h| h.trim().to_owned()).filter(|h| !h.is_empty());

@@ -32,7 +32,7 @@ pub mod xclient;
 
 pub use rehearsal::{fuzz_command, fuzz_session};
 pub use spool::Spool;
-pub use tls::server_config;
+pub use tls::{TlsError, server_config};
 
 use crate::config::SmtpConfig;
 use crate::directory::Directory;

@@ -43,13 +43,16 @@ fn an_operator_sets_up_who_gets_mail() {
     for (arguments, word) in [
         (&["org", "add", "acme"][..], "already"),
         (&["org", "add", "x", "--parent", "nobody"], "no organisation `nobody`"),
-        (&["mailbox", "add", "acme", "@acme.test"], "already"),
+        (&["org", "ls", "x"], "unexpected"),
+        (&["mailbox", "add", "nobody", "x@acme.test"], "`tidegate org ls`"),
+        (&["mailbox", "add", "acme/support", "@ACME.test"], "already, of `acme`"),
         (&["mailbox", "add", "acme", "nonsense"], "has no @"),
         (&["mailbox", "rm", "help@acme.test"], "no mailbox"),
         (&["user", "link", "nobody"], "no user `nobody`"),
     ] {
         let (code, said) = refuses(dir, arguments);
-        assert!(code == Some(1) && said.contains(word), "{arguments:?}: {code:?} {said}");
+        let usage = said.contains("Usage:");
+        assert!(code == Some(if usage { 2 } else { 1 }) && said.contains(word), "{arguments:?}: {code:?} {said}");
     }
     assert_eq!(refuses(dir, &["org", "add"]).0, Some(2), "used wrongly");
 }
@@ -80,6 +83,35 @@ fn a_user_is_added_with_a_link_and_a_password_is_hashed() {
     assert!(hashed.starts_with("$argon2id$"), "{hashed}");
     assert!(tidegate::web::password::verify("correct horse battery", Some(hashed.trim())));
     assert_eq!(hash("short\n").status.code(), Some(1));
+}
+
+#[test]
+fn a_command_that_looks_makes_no_database_where_there_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("not-the-gateways");
+    for arguments in
+        [&["org", "ls"][..], &["mailbox", "ls"], &["user", "ls"], &["quarantine", "ls"], &["ledger"], &["journal", "ls"]]
+    {
+        let (code, said) = refuses(&data, arguments);
+        assert!(code == Some(2) && said.contains("`data.dir`") && said.contains("--config"), "{arguments:?}: {code:?} {said}");
+    }
+    assert!(!data.exists());
+    let made = tidegate(&data, &["org", "add", "acme"]);
+    let said = String::from_utf8(made.stderr).unwrap();
+    assert!(made.status.success() && said.contains("a new database is made") && said.contains("not-the-gateways"), "{said}");
+    assert!(tidegate(&data, &["org", "add", "other"]).stderr.is_empty());
+}
+
+#[test]
+fn a_file_that_is_no_database_is_not_called_away() {
+    let dir = tempfile::tempdir().unwrap();
+    crate::gateway::write(
+        &dir.path().join("tidegate.sqlite"),
+        "not a database at all, but long enough to have a header. ".repeat(20),
+    );
+    let (code, said) = refuses(dir.path(), &["org", "ls"]);
+    assert!(code == Some(2) && said.contains("`data.dir`") && said.contains("not a database"), "{code:?} {said}");
+    assert!(!said.contains("tried again"), "{said}");
 }
 
 #[test]

@@ -48,6 +48,59 @@ fn a_check_says_where_it_would_listen_and_listens_nowhere() {
 }
 
 #[test]
+fn a_check_beside_the_gateway_that_runs_says_that_its_ports_are_taken_and_is_fine() {
+    let gateway = Gateway::start("");
+    let fixed = format!("[smtp]\nlisten = [\"{}\"]\n[web]\nlisten = [\"{}\"]\n", gateway.smtp, gateway.web);
+    gateway.configure(&fixed);
+    let output = gateway.tidegate(&["serve", "--check"]);
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{words}{}", String::from_utf8(output.stderr).unwrap());
+    assert!(words.contains(&format!("smtp {} (taken now", gateway.smtp)), "{words}");
+    // Another gateway's data folder: then somebody else has the port.
+    let elsewhere = tempfile::tempdir().unwrap();
+    gateway.configure(&format!("{fixed}[data]\ndir = {:?}\n", elsewhere.path().to_str().unwrap()));
+    assert_eq!(gateway.tidegate(&["serve", "--check"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_check_looks_at_the_database_too() {
+    let gateway = Gateway::start("");
+    for url in ["postgres://user@host:port/x", "sqlite:/proc/version/x.sqlite", "sqlite:/"] {
+        gateway.configure(&format!("[database]\nurl = {url:?}\n"));
+        let output = gateway.tidegate(&["serve", "--check"]);
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && words.contains("`database.url`"), "{url}: {words}");
+    }
+}
+
+#[test]
+fn the_first_administrators_link_has_the_port_that_was_chosen() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.env("TIDEGATE_DATA__DIR", dir.path().join("data")).stdin(Stdio::null()).stdout(Stdio::piped());
+    for key in ["SMTP", "LMTP", "WEB"] {
+        command.env(format!("TIDEGATE_{key}__LISTEN"), "[\"127.0.0.1:0\"]");
+    }
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let said: Vec<String> = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()))
+        .map_while(Result::ok)
+        .take_while(|line| line != "ready")
+        .collect();
+    let _ = child.kill();
+    let _ = child.wait();
+    let web = said.iter().find_map(|l| l.strip_prefix("listening web ")).unwrap();
+    let link = said.iter().find(|l| l.starts_with("first administrator")).unwrap();
+    assert!(link.contains(&format!("http://{web}/login/")) && !link.contains(":0/"), "{said:?}");
+}
+
+#[test]
+fn a_start_that_can_take_no_mail_for_want_of_room_says_so() {
+    let gateway = Gateway::start("[journal]\ndisk_free_bytes_min = 9000000000000000000\n");
+    wait_until("the log says it", || gateway.log().contains("no mail can be taken"));
+    assert!(gateway.log().contains("disk_free_bytes_min"), "{}", gateway.log());
+}
+
+#[test]
 fn a_second_start_finds_the_data_of_the_first() {
     let mut gateway = Gateway::start("");
     let dir = tempfile::tempdir().unwrap();

@@ -25,6 +25,8 @@ const START_WAIT: Duration = Duration::from_secs(5);
 
 /// Between two questions of a start that waits for the database.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// Between two lines of the log that say the same of it.
+const SAY_AGAIN: Duration = Duration::from_secs(30);
 /// The first wait of a start that went on without it; it doubles.
 const MIGRATE_AGAIN_FIRST: Duration = Duration::from_secs(1);
 /// And the longest: so late may the schema be after the database came back.
@@ -51,6 +53,7 @@ fn path(config: &Config) -> PathBuf {
 /// Learns it from the database, or from the last time.
 pub(super) async fn learn(config: &Arc<Config>, store: &Store, beyond_loopback: bool) -> anyhow::Result<Known> {
     let began = Instant::now();
+    let mut said: Option<(String, Instant)> = None;
     loop {
         let last = recall(config);
         // With something to go on with, the wait for an answer is bounded, not only that between questions.
@@ -68,7 +71,14 @@ pub(super) async fn learn(config: &Arc<Config>, store: &Store, beyond_loopback: 
             migrate_later(store.clone());
             return Ok(known);
         }
-        tracing::warn!(away, "the database is away: waiting for it");
+        // The same words again only now and then.
+        if said.as_ref().is_none_or(|(words, when)| *words != away || when.elapsed() >= SAY_AGAIN) {
+            tracing::warn!(
+                away,
+                "the database is away, and nothing is known from the last time: no mail is taken before it answers"
+            );
+            said = Some((away, Instant::now()));
+        }
         tokio::time::sleep(ASK_AGAIN).await;
     }
 }

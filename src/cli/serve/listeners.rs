@@ -7,7 +7,7 @@
 //! `smtp`, `smtps`, `lmtp`, `web` in `FileDescriptorName=`.
 
 use crate::config::{Config, ConfigError};
-use crate::smtp::ListenerKind;
+use crate::smtp::{ListenerKind, TlsError};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -29,8 +29,15 @@ pub(super) fn tls(config: &Config) -> Result<Tls, ConfigError> {
 
 /// Loads the certificate again.
 pub(super) fn load_tls(config: &Config) -> Result<Arc<rustls::ServerConfig>, ConfigError> {
-    crate::smtp::tls::server_config(&config.tls, &config.data.dir, &config.hostname())
-        .map_err(|e| config.invalid("tls.certificate", e.to_string()))
+    crate::smtp::tls::server_config(&config.tls, &config.data.dir, &config.hostname()).map_err(|e| match e {
+        TlsError::File { key, path, problem } => config.invalid(key, format!("names {}: {problem}", path.display())),
+        other => config.invalid("tls.certificate", format!("can't be used: {other}")),
+    })
+}
+
+/// What is wrong with the certificate's dates now.
+pub(super) fn out_of_date(config: &Config) -> Option<String> {
+    crate::smtp::tls::out_of_date(&config.tls, crate::store::now_us() / 1_000_000)
 }
 
 /// All sockets, bound.
@@ -38,12 +45,15 @@ pub(super) fn load_tls(config: &Config) -> Result<Arc<rustls::ServerConfig>, Con
 pub(super) struct Listeners {
     pub(super) mail: Vec<(ListenerKind, TcpListener)>,
     pub(super) web: Vec<TcpListener>,
+    /// What could not be bound because the gateway that runs has it: told by a check, an error at a start.
+    pub(super) held: Vec<String>,
 }
 
 impl Listeners {
-    /// Binds them all.
-    pub(super) fn bind(config: &Config) -> Result<Listeners, ConfigError> {
+    /// Binds them all. Beside a gateway that runs, what is taken is taken by that, so far as one can tell.
+    pub(super) fn bind(config: &Config, beside_a_running_one: bool) -> Result<Listeners, ConfigError> {
         let mut given = Given::take();
+        given.beside_a_running_one = beside_a_running_one;
         let mut mail = Vec::new();
         for (kind, name, key, configured) in [
             (ListenerKind::Smtp, "smtp", "smtp.listen", &config.smtp.listen),
@@ -53,17 +63,28 @@ impl Listeners {
             mail.extend(given.or_bind(config, name, key, configured)?.into_iter().map(|l| (kind, l)));
         }
         let web = given.or_bind(config, "web", "web.listen", &config.web.listen)?;
-        if mail.is_empty() {
+        let held = given.held;
+        if mail.is_empty() && held.is_empty() {
             return Err(
                 config.invalid("smtp.listen", "is empty, and so are smtp.listen_tls and lmtp.listen: no mail could come in")
             );
         }
-        Ok(Listeners { mail, web })
+        Ok(Listeners { mail, web, held })
     }
 
     /// Whether strangers can reach a mail listener.
     pub(super) fn beyond_loopback(&self) -> bool {
         self.mail.iter().any(|(_, l)| l.local_addr().is_ok_and(|a| !a.ip().to_canonical().is_loopback()))
+    }
+
+    /// How browsers reach the pages when the configuration does not say: the first address that is listened on.
+    pub(super) fn public_url(&self, config: &Config) -> Option<String> {
+        let address = self.web.first()?.local_addr().ok()?;
+        Some(if address.ip().is_unspecified() {
+            format!("http://{}:{}", config.hostname(), address.port())
+        } else {
+            format!("http://{address}")
+        })
     }
 
     /// `smtp 127.0.0.1:2525`, a line each.
@@ -78,24 +99,30 @@ impl Listeners {
             .map(|(kind, l)| (name(*kind), l))
             .chain(self.web.iter().map(|l| ("web", l)))
             .filter_map(|(name, l)| l.local_addr().ok().map(|a| format!("{name} {a}")))
+            .chain(self.held.iter().cloned())
             .collect()
     }
 }
 
-/// Sockets given by systemd, by name.
-struct Given(Vec<(String, TcpListener)>);
+/// Sockets given by systemd, by name, and what is found while binding others.
+#[derive(Default)]
+struct Given {
+    sockets: Vec<(String, TcpListener)>,
+    beside_a_running_one: bool,
+    held: Vec<String>,
+}
 
 impl Given {
     fn take() -> Given {
         let names: Vec<String> = std::env::var("LISTEN_FDNAMES").unwrap_or_default().split(':').map(str::to_owned).collect();
         let mut fds = listenfd::ListenFd::from_env();
-        let given = (0..fds.len())
+        let sockets = (0..fds.len())
             .filter_map(|n| {
                 let listener = fds.take_tcp_listener(n).ok().flatten()?;
                 Some((names.get(n).cloned().unwrap_or_default(), listener))
             })
             .collect();
-        Given(given)
+        Given { sockets, ..Given::default() }
     }
 
     fn or_bind(
@@ -105,12 +132,22 @@ impl Given {
         key: &'static str,
         configured: &[SocketAddr],
     ) -> Result<Vec<TcpListener>, ConfigError> {
-        let (mine, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.0).into_iter().partition(|(n, _)| n == name);
-        self.0 = rest;
+        let (mine, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sockets).into_iter().partition(|(n, _)| n == name);
+        self.sockets = rest;
         if !mine.is_empty() {
             return Ok(mine.into_iter().map(|(_, l)| l).collect());
         }
-        configured.iter().map(|a| bind(*a).map_err(|e| config.invalid(key, explain(*a, &e)))).collect()
+        let mut bound = Vec::new();
+        for address in configured {
+            match bind(*address) {
+                Ok(listener) => bound.push(listener),
+                Err(e) if self.beside_a_running_one && e.kind() == std::io::ErrorKind::AddrInUse => {
+                    self.held.push(format!("{name} {address} (taken now, by the gateway that runs on this data folder?)"));
+                }
+                Err(e) => return Err(config.invalid(key, explain(*address, &e))),
+            }
+        }
+        Ok(bound)
     }
 }
 
@@ -129,14 +166,14 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 fn explain(address: SocketAddr, error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            format!("{address} is taken by another program (another Tidegate?): stop it, or choose another port")
+            format!("has {address}, which is taken by another program (another Tidegate?): stop it, or choose another port")
         }
         std::io::ErrorKind::PermissionDenied => {
             format!(
-                "{address} needs a privilege for ports below 1024: use systemd sockets, CAP_NET_BIND_SERVICE, or a higher port"
+                "has {address}, which needs a privilege for ports below 1024: use systemd sockets, CAP_NET_BIND_SERVICE, or a higher port"
             )
         }
-        std::io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
-        _ => format!("{address} can't be listened on: {error}"),
+        std::io::ErrorKind::AddrNotAvailable => format!("has {address}, which is no address of this machine"),
+        _ => format!("has {address}, which can't be listened on: {error}"),
     }
 }

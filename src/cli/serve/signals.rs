@@ -74,6 +74,9 @@ impl Signals {
         if let Err(error) = self.log.set(&config.log.level) {
             tracing::error!(%error, "SIGHUP: the old log level stays");
         }
+        if let Some(problem) = super::listeners::out_of_date(&config) {
+            tracing::warn!("{problem}");
+        }
         if self.config.needs_restart_for(&config) {
             tracing::warn!("SIGHUP: other keys changed too; they need a restart");
         }
