@@ -6,10 +6,16 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match tidegate::cli::run(tidegate::cli::Cli::parse()) {
         Ok(code) => code,
+        // Who reads the output has seen enough (`… | head`).
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tidegate: {error:#}");
             let used_wrongly = error.downcast_ref::<tidegate::config::ConfigError>().is_some();
             ExitCode::from(if used_wrongly { 2 } else { 1 })
         }
     }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|e| e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// A text that should have been an id and is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {kind}: {expected}")]
+#[error("`{text}` is not {} {kind}: {expected}", if kind.starts_with('o') { "an" } else { "a" })]
 pub struct ParseIdError {
     /// What was given.
     pub text: String,

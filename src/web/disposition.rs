@@ -4,13 +4,14 @@
 //! Two people who press at the same time: the first one's word holds, the second gets a page that
 //! says who was first. Pressing twice is harmless.
 
-use super::problem::Problem;
+use super::problem::{Problem, sentence};
 use super::session::Staff;
 use super::{SharedApp, item, review};
 use crate::mail::{ConversationId, QuarantineId};
+use crate::store;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -66,13 +67,16 @@ pub(super) async fn release(
     Path(id): Path<String>,
     Form(form): Form<ReleaseForm>,
 ) -> Result<Response, Problem> {
-    staff.check(&app, &headers, &form.csrf)?;
+    let page = item_path(&id);
+    staff.check(&app, &headers, &form.csrf).map_err(|problem| problem.back_to(page.clone()))?;
     let held = item::find(&app, &id).await?;
     let conversation = match form.conversation.trim() {
         "" => None,
-        text => Some(text.parse::<ConversationId>().map_err(|e| Problem::bad_request(e.to_string()))?),
+        text => Some(text.parse::<ConversationId>().map_err(|e| Problem::bad_request(sentence(&e.to_string())).back_to(page))?),
     };
-    app.state.store.release(held.id, conversation, &staff.actor()).await?;
+    if let Err(error) = app.state.store.release(held.id, conversation, &staff.actor()).await {
+        return Err(not_done(&app, held.id, error).await);
+    }
     Ok(back_to(held.id))
 }
 
@@ -89,14 +93,38 @@ pub(super) async fn discard(
     Path(id): Path<String>,
     Form(form): Form<DiscardForm>,
 ) -> Result<Response, Problem> {
-    staff.check(&app, &headers, &form.csrf)?;
+    let page = item_path(&id);
+    staff.check(&app, &headers, &form.csrf).map_err(|problem| problem.back_to(page.clone()))?;
     let held = item::find(&app, &id).await?;
     let why = form.why.trim();
     if why.is_empty() || why.chars().count() > WHY_CHARS_MAX {
-        return Err(Problem::bad_request(format!("Say why in 1 to {WHY_CHARS_MAX} characters.")));
+        return Err(Problem::bad_request(format!("Say why in 1 to {WHY_CHARS_MAX} characters.")).back_to(page));
     }
-    app.state.store.discard(held.id, why, &staff.actor()).await?;
+    if let Err(error) = app.state.store.discard(held.id, why, &staff.actor()).await {
+        return Err(not_done(&app, held.id, error).await);
+    }
     Ok(back_to(held.id))
+}
+
+/// Why a decision was not taken: where somebody was first, who, in words for staff.
+async fn not_done(app: &SharedApp, id: QuarantineId, error: store::Error) -> Problem {
+    let mut problem = Problem::from(error);
+    if problem.status == StatusCode::CONFLICT
+        && let Ok(now) = app.state.store.quarantine_item(id).await
+        && let Some(word) = item::decided(now.state)
+        && let Ok(actor) = item::actor_name(app, now.actor.as_deref()).await
+    {
+        problem.message = format!("This mail was {word} by {actor} in the meantime. What you chose was not done.");
+    }
+    problem.back_to(item_path(&id.to_string()))
+}
+
+/// The page of an item; of what is no id, the list.
+fn item_path(id: &str) -> String {
+    match id.parse::<QuarantineId>() {
+        Ok(id) => format!("{}/{id}", review::PATH),
+        Err(_) => review::PATH.to_owned(),
+    }
 }
 
 /// Back to the item, which says what became of it.

@@ -33,6 +33,9 @@ pub(super) async fn watch_over(State(app): State<SharedApp>, request: Request, n
     } else {
         let work = AssertUnwindSafe(next.run(request)).catch_unwind();
         match tokio::time::timeout(app.limits.web_request_time_max, work).await {
+            Ok(Ok(response)) if !wants_json && of_the_framework(&response) => {
+                Problem::of_no_page(response.status()).respond(false)
+            }
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
                 tracing::error!("web: a handler panicked");
@@ -45,6 +48,12 @@ pub(super) async fn watch_over(State(app): State<SharedApp>, request: Request, n
     secure(response.headers_mut());
     app.state.metrics.web_requests.get_or_create(&[("status", class(response.status()))]).inc();
     response
+}
+
+/// A refusal in the framework's words, in plain text or none: no page, and no words for people.
+fn of_the_framework(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    response.status().is_client_error() && kind.is_none_or(|kind| kind.starts_with(b"text/plain"))
 }
 
 /// Security headers, where the handler has not set its own.

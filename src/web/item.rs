@@ -8,13 +8,14 @@
 //! Nothing in the mail. Text is escaped; html is sanitized and shown in a sandboxed frame that has
 //! a policy of its own and loads nothing; files are downloads, never opened by the browser.
 
+use super::layout::told;
 use super::problem::{Problem, sentence};
 use super::reading::{self, ReadMail, Unreadable};
 use super::review::{self, reason_name, state_chip};
 use super::session::Staff;
 use super::{SharedApp, disposition, layout, proposal};
 use crate::mail::{Locator, Person, QuarantineId, UserId};
-use crate::store::{QuarantineItem, QuarantineState};
+use crate::store::{QuarantineFilter, QuarantineItem, QuarantineState};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
@@ -27,6 +28,10 @@ use std::sync::Arc;
 const MAIL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'";
 /// Header fields shown; the raw mail has the rest.
 const HEADERS_SHOWN: usize = 200;
+/// Characters of a file's name in a download; file systems take 255 bytes.
+const NAME_CHARS_MAX: usize = 150;
+/// Characters of its ending (`.jpeg`).
+const ENDING_CHARS_MAX: usize = 16;
 /// Repairs and attachments shown.
 const ROWS_SHOWN: usize = 200;
 
@@ -49,6 +54,7 @@ pub(super) async fn show(State(app): State<SharedApp>, staff: Staff, Path(id): P
         None => None,
     };
 
+    let next = if item.state == QuarantineState::Held { None } else { next_held(&app, item.id).await? };
     let subject = match &read {
         Ok(read) => read.mail.subject.clone(),
         Err(_) => item.subject.clone().unwrap_or_default(),
@@ -56,8 +62,8 @@ pub(super) async fn show(State(app): State<SharedApp>, staff: Staff, Path(id): P
     let title = if subject.is_empty() { "Mail without a readable subject" } else { &subject };
     let content = html! {
         a.back href=(review::PATH) { "← Quarantine" }
-        div.head { h1 { (title) } (state_chip(item.state)) }
-        (outcome(&item, &actor))
+        div.head { h1 dir="auto" { (told(title)) } (state_chip(item.state)) }
+        (outcome(&item, &actor, next))
         section.card { (facts(&item, organisation.as_deref(), &read)) }
         section.card {
             h2 { "Why it is held" }
@@ -97,7 +103,7 @@ pub(super) async fn show(State(app): State<SharedApp>, staff: Staff, Path(id): P
 }
 
 /// Whom the audit means, in words for staff.
-async fn actor_name(app: &SharedApp, actor: Option<&str>) -> Result<String, Problem> {
+pub(super) async fn actor_name(app: &SharedApp, actor: Option<&str>) -> Result<String, Problem> {
     Ok(match actor {
         None => "somebody".to_owned(),
         Some("cli") => "the command line".to_owned(),
@@ -110,23 +116,43 @@ async fn actor_name(app: &SharedApp, actor: Option<&str>) -> Result<String, Prob
     })
 }
 
+/// The held mail that stands below this one in the list; behind the last, the first.
+async fn next_held(app: &SharedApp, id: QuarantineId) -> Result<Option<QuarantineId>, Problem> {
+    for before in [Some(id), None] {
+        let filter = QuarantineFilter { state: Some(QuarantineState::Held), before, ..QuarantineFilter::default() };
+        if let Some(next) = app.state.store.quarantine_matching(&filter, 1).await?.first() {
+            return Ok(Some(next.id));
+        }
+    }
+    Ok(None)
+}
+
+/// What was decided, as a word; nothing while it is held.
+pub(super) const fn decided(state: QuarantineState) -> Option<&'static str> {
+    match state {
+        QuarantineState::Held => None,
+        QuarantineState::Released | QuarantineState::Attached => Some("released"),
+        QuarantineState::Discarded => Some("discarded"),
+    }
+}
+
 /// What became of it, once it is not held any more.
-fn outcome(item: &QuarantineItem, by: &str) -> Markup {
-    let when = item.decided_at_us.map(layout::time);
+fn outcome(item: &QuarantineItem, by: &str, next: Option<QuarantineId>) -> Markup {
+    let (class, verb, what) = match item.state {
+        QuarantineState::Held => return html! {},
+        QuarantineState::Released => ("note good", "Released", ". It will be in its conversation in a moment. "),
+        QuarantineState::Attached => ("note good", "Released", ", and attached to its conversation. "),
+        QuarantineState::Discarded => ("note", "Discarded", ". The raw mail stays in the journal. "),
+    };
     html! {
-        @match item.state {
-            QuarantineState::Held => {}
-            QuarantineState::Released => p.note.good role="status" {
-                "Released by " (by) @if let Some(when) = when { ", " (when) } ". It will be in its conversation in a moment. "
-                a href=(review::PATH) { "Next held mail" }
-            }
-            QuarantineState::Attached => p.note.good role="status" {
-                "Released by " (by) @if let Some(when) = when { ", " (when) } ", and attached to its conversation. "
-                a href=(review::PATH) { "Next held mail" }
-            }
-            QuarantineState::Discarded => p.note role="status" {
-                "Discarded by " (by) @if let Some(when) = when { ", " (when) } ". The raw mail stays in the journal. "
-                a href=(review::PATH) { "Next held mail" }
+        p class=(class) role="status" {
+            (verb) " by " (by)
+            @if let Some(when) = item.decided_at_us { ", " (layout::time(when)) }
+            @if item.group_items > 1 { ", with all " (item.group_items) " mails of its group" }
+            (what)
+            @match next {
+                Some(next) => a href={ (review::PATH) "/" (next) } { "Next held mail" }
+                None => a href=(review::PATH) { "Nothing else is held" }
             }
         }
     }
@@ -143,7 +169,7 @@ fn facts(item: &QuarantineItem, organisation: Option<&str>, read: &Result<Arc<Re
                     @if !read.mail.cc.is_empty() { dt { "Cc" } dd { (people(&read.mail.cc)) } }
                 }
                 Err(_) => {
-                    @if let Some(sender) = &item.sender { dt { "From" } dd { (sender) } }
+                    @if let Some(sender) = &item.sender { dt { "From" } dd { bdi { (told(sender)) } } }
                 }
             }
             dt { "Received" } dd { (layout::time(item.received_at_us)) @if let Some(name) = organisation { ", for " (name) } }
@@ -183,7 +209,8 @@ fn people(people: &[Person]) -> Markup {
         @if people.is_empty() { span.soft { "nobody" } }
         @for (n, p) in people.iter().take(20).enumerate() {
             @if n > 0 { ", " }
-            @if p.name.is_empty() { (p.address) } @else { (p.name) " " span.soft { "<" (p.address) ">" } }
+            @if p.name.is_empty() { bdi { (told(&p.address)) } }
+            @else { bdi { (told(&p.name)) } " " span.soft { "<" bdi { (told(&p.address)) } ">" } }
         }
         @if people.len() > 20 { span.soft { " and " (people.len() - 20) " more" } }
     }
@@ -196,7 +223,7 @@ fn mail(app: &SharedApp, item: &QuarantineItem, read: &ReadMail) -> Markup {
     html! {
         section.card {
             h2 { "What it says" }
-            @if mail.text.trim().is_empty() { p.soft { "There is no text in this mail." } } @else { pre.mail { (text) } }
+            @if mail.text.trim().is_empty() { p.soft { "There is no text in this mail." } } @else { pre.mail { (told(text)) } }
             @if cut { p.soft { "The text goes on; download the raw mail for all of it." } }
             @if read.html.is_some() {
                 details {
@@ -211,9 +238,9 @@ fn mail(app: &SharedApp, item: &QuarantineItem, read: &ReadMail) -> Markup {
                     table {
                         @for a in mail.attachments.iter().take(ROWS_SHOWN) {
                             tr {
-                                td { a href={ (base) "/attachments/" (a.part) } { (a.name) } }
-                                td.soft { (a.content_type) }
-                                td.soft { (layout::bytes(a.size)) }
+                                td { a href={ (base) "/attachments/" (a.part) } { bdi { (told(&a.name)) } } }
+                                td.kind.soft { (a.content_type) }
+                                td.size.soft { (layout::bytes(a.size)) }
                             }
                         }
                     }
@@ -237,7 +264,7 @@ fn mail(app: &SharedApp, item: &QuarantineItem, read: &ReadMail) -> Markup {
                 summary { "Headers" }
                 table {
                     @for h in mail.headers.iter().take(HEADERS_SHOWN) {
-                        tr { th.name { (h.name) } td { (shortened(&h.value, 2_000).0) } }
+                        tr { th.name { (h.name) } td { bdi { (told(shortened(&h.value, 2_000).0)) } } }
                     }
                 }
                 @if mail.headers.len() > HEADERS_SHOWN { p.soft { (mail.headers.len() - HEADERS_SHOWN) " more in the raw mail." } }
@@ -326,12 +353,22 @@ pub(super) fn download(content_type: &str, name: &str, bytes: impl Into<Body>) -
     response
 }
 
+/// At most so many characters, the ending among them: without it nothing knows what to do with a file.
+fn cut_name(name: &str, max: usize) -> String {
+    let length = name.chars().count();
+    if length <= max {
+        return name.to_owned();
+    }
+    let ending = name.rfind('.').map(|at| &name[at..]).filter(|e| e.chars().count() <= ENDING_CHARS_MAX).unwrap_or_default();
+    name.chars().take(max - ending.chars().count()).chain(ending.chars()).collect()
+}
+
 /// RFC 6266: the name for old clients in ASCII, and the true one (RFC 8187).
 fn attachment_named(name: &str) -> HeaderValue {
-    let plain: String =
-        name.chars().take(150).map(|c| if c.is_ascii_alphanumeric() || " ._-".contains(c) { c } else { '_' }).collect();
+    let name = cut_name(&layout::told(name), NAME_CHARS_MAX);
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || " ._-".contains(c) { c } else { '_' }).collect();
     let mut full = String::new();
-    for byte in name.chars().take(150).collect::<String>().bytes() {
+    for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {
             full.push(char::from(byte));
         } else {
@@ -363,8 +400,15 @@ mod tests {
         let header = attachment_named("../..\\\"; x=\r\n\u{202e}é.exe");
         assert_eq!(
             header.to_str().unwrap(),
-            "attachment; filename=\".._..___ x_____.exe\"; filename*=UTF-8''..%2F..%5C%22%3B%20x%3D%0D%0A%E2%80%AE%C3%A9.exe"
+            "attachment; filename=\".._..___ x_____.exe\"; filename*=UTF-8''..%2F..%5C%22%3B%20x%3D%0D%0A%EF%BF%BD%C3%A9.exe"
         );
+    }
+
+    #[test]
+    fn a_long_file_name_keeps_its_ending() {
+        assert_eq!(cut_name(&format!("{}.pdf", "é".repeat(300)), 150), format!("{}.pdf", "é".repeat(146)));
+        assert_eq!(cut_name(&"x".repeat(151), 150), "x".repeat(150));
+        assert_eq!(cut_name(&format!("a.{}", "y".repeat(300)), 150).chars().count(), 150);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::session::Staff;
 use axum::http::{Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::borrow::Cow;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("live.js");
@@ -21,7 +22,7 @@ pub(super) fn page(title: &str, staff: Option<&Staff>, content: Markup) -> Html<
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Tidegate" }
+                title { (told(title)) " · Tidegate" }
                 link rel="stylesheet" href={ "/style.css?v=" (ASSET_VERSION) };
                 link rel="icon" href="/icon.svg" type="image/svg+xml";
                 script src={ "/live.js?v=" (ASSET_VERSION) } defer {}
@@ -86,7 +87,10 @@ pub(super) fn problem(problem: &Problem) -> Html<String> {
             section.card.narrow {
                 h1 { (title) }
                 p { (problem.message) }
-                p.actions { a.button href="/" { "Back to the quarantine" } }
+                p.actions {
+                    @if let Some(back) = &problem.back { a.button href=(back) { "Back to the mail" } }
+                    a.button.plain[problem.back.is_some()] href="/" { "Back to the quarantine" }
+                }
             }
         },
     )
@@ -94,6 +98,13 @@ pub(super) fn problem(problem: &Problem) -> Html<String> {
 
 pub(super) async fn not_found(uri: Uri) -> Response {
     Problem::not_found("page").respond(uri.path().starts_with("/v1/"))
+}
+
+/// A mail's words as they are shown: with what would turn letters around (`exe.fdp` for `pdf.exe`) made visible. Embedding
+/// and isolating marks stay; a word in another direction needs them, and they end with the element.
+pub(super) fn told(text: &str) -> Cow<'_, str> {
+    const OVERRIDES: [char; 2] = ['\u{202d}', '\u{202e}'];
+    if text.contains(OVERRIDES) { Cow::Owned(text.replace(OVERRIDES, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 /// A time in microseconds since 1970, for people: UTC, to the minute; the script makes it local.
@@ -122,5 +133,11 @@ mod tests {
         assert_eq!(bytes(1_536), "1.5 KiB");
         assert_eq!(bytes(5 << 20), "5.0 MiB");
         assert!(time(1_700_000_000_000_000).into_string().contains("2023-11-14 22:13 UTC"));
+    }
+
+    #[test]
+    fn letters_are_not_turned_around() {
+        assert_eq!(told("invoice \u{202e}fdp.exe"), "invoice \u{fffd}fdp.exe");
+        assert_eq!(told("\u{2067}שלום\u{2069}"), "\u{2067}שלום\u{2069}");
     }
 }

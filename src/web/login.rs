@@ -11,10 +11,10 @@
 use super::problem::Problem;
 use super::session::{Cookie, Csrf, Secret, Staff, same_origin};
 use super::{SharedApp, layout, password, review};
-use crate::mail::UserId;
+use crate::mail::{QuarantineId, UserId};
 use crate::store::now_us;
 use axum::Form;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
@@ -26,13 +26,37 @@ use std::time::Instant;
 const VISIT_SECONDS: u64 = 3_600;
 /// Characters of a user's name.
 const NAME_CHARS_MAX: usize = 100;
+const ENDED: &str = "You were logged out in the meantime, so nothing was done. Log in and do it again.";
 const STALE_FORM: &str = "This form was open for too long, or cookies are switched off. Please try again.";
 
+/// Where somebody wanted to go who was not logged in.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Wanted {
+    item: String,
+    ended: String,
+}
+
+/// The held mail with this id, else the list. An id that is none leads to the list: nowhere else.
+fn place(item: &str) -> String {
+    match item.parse::<QuarantineId>() {
+        Ok(id) => format!("{}/{id}", review::PATH),
+        Err(_) => review::PATH.to_owned(),
+    }
+}
+
 /// `/`: the quarantine for staff, else the login form.
-pub(super) async fn home(State(app): State<SharedApp>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn home(
+    State(app): State<SharedApp>,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
     match Staff::find(&app, &headers).await? {
-        Some(_) => Ok(Redirect::to(review::PATH).into_response()),
-        None => login_page(&app, &headers, StatusCode::OK, None),
+        Some(_) => Ok(Redirect::to(&place(&wanted.item)).into_response()),
+        None => {
+            let complaint = (!wanted.ended.is_empty()).then_some(ENDED);
+            login_page(&app, &headers, StatusCode::OK, complaint, &wanted.item)
+        }
     }
 }
 
@@ -41,6 +65,8 @@ pub(super) struct Login {
     csrf: String,
     name: String,
     password: String,
+    #[serde(default)]
+    item: String,
 }
 
 pub(super) async fn log_in(
@@ -50,7 +76,7 @@ pub(super) async fn log_in(
     Form(login): Form<Login>,
 ) -> Result<Response, Problem> {
     if !visit_allows(&app, &headers, &login.csrf) {
-        return login_page(&app, &headers, StatusCode::FORBIDDEN, Some(STALE_FORM));
+        return login_page(&app, &headers, StatusCode::FORBIDDEN, Some(STALE_FORM), &login.item);
     }
     if !app.throttle.admits(peer.ip(), &login.name, Instant::now()) {
         let minutes = app.limits.login_window.as_secs().div_ceil(60);
@@ -68,9 +94,12 @@ pub(super) async fn log_in(
     match user {
         Some(user) if right => {
             app.throttle.succeeded(peer.ip(), &login.name);
-            begin_session(&app, user.id).await
+            begin_session(&app, user.id, &place(&login.item)).await
         }
-        _ => login_page(&app, &headers, StatusCode::UNAUTHORIZED, Some("The name or the password is not right.")),
+        _ => {
+            let complaint = Some("The name or the password is not right.");
+            login_page(&app, &headers, StatusCode::UNAUTHORIZED, complaint, &login.item)
+        }
     }
 }
 
@@ -131,16 +160,16 @@ pub(super) async fn use_link(
     app.state.store.login_link_user(&link.hash(), now_us()).await?.ok_or_else(no_such_link)?;
     let hash = app.hashing.hash(form.password).await.map_err(|_| Problem::internal())?;
     let user = app.state.store.use_login_link(&link.hash(), &name, &hash, now_us()).await?.ok_or_else(no_such_link)?;
-    begin_session(&app, user.id).await
+    begin_session(&app, user.id, review::PATH).await
 }
 
-async fn begin_session(app: &SharedApp, user: UserId) -> Result<Response, Problem> {
+async fn begin_session(app: &SharedApp, user: UserId, place: &str) -> Result<Response, Problem> {
     let secret = Secret::random().map_err(|_| Problem::internal())?;
     let seconds = app.state.config.web.session_hours * 3_600;
     let now = now_us();
     let until = now.saturating_add_unsigned(seconds.saturating_mul(1_000_000));
     app.state.store.begin_session(&secret.hash(), user, now, until).await?;
-    let mut response = Redirect::to(review::PATH).into_response();
+    let mut response = Redirect::to(place).into_response();
     response.headers_mut().append(header::SET_COOKIE, Cookie::Session.set(&secret, seconds, app.secure));
     response.headers_mut().append(header::SET_COOKIE, Cookie::Visit.clear(app.secure));
     Ok(response)
@@ -186,11 +215,19 @@ fn form_page(
     Ok(response)
 }
 
-fn login_page(app: &SharedApp, headers: &HeaderMap, status: StatusCode, complaint: Option<&str>) -> Result<Response, Problem> {
+fn login_page(
+    app: &SharedApp,
+    headers: &HeaderMap,
+    status: StatusCode,
+    complaint: Option<&str>,
+    item: &str,
+) -> Result<Response, Problem> {
+    let item: Option<QuarantineId> = item.parse().ok();
     form_page(app, headers, status, "Log in", complaint, |csrf| {
         html! {
             form method="post" action="/login" {
                 (csrf)
+                @if let Some(item) = item { input type="hidden" name="item" value=(item); }
                 label { "Name" input name="name" autocomplete="username" required autofocus maxlength=(NAME_CHARS_MAX); }
                 label { "Password" input name="password" type="password" autocomplete="current-password" required; }
                 p.actions { button type="submit" { "Log in" } }

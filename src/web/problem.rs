@@ -22,11 +22,28 @@ pub(super) struct Problem {
     pub(super) code: &'static str,
     /// For people.
     pub(super) message: String,
+    /// The page that it is about, where that is still there.
+    pub(super) back: Option<String>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Problem {
-        Problem { status, code, message: message.into() }
+        Problem { status, code, message: message.into(), back: None }
+    }
+
+    /// With a way back to a page.
+    pub(super) fn back_to(self, page: String) -> Problem {
+        Problem { back: Some(page), ..self }
+    }
+
+    /// For what no page of ours asks for: an address typed wrongly, a form cut short.
+    pub(super) fn of_no_page(status: StatusCode) -> Problem {
+        let message = match status {
+            StatusCode::METHOD_NOT_ALLOWED => "This address is not for that.",
+            StatusCode::PAYLOAD_TOO_LARGE => "That is more than is taken here.",
+            _ => "No page here makes such an address or form. Go back, reload the page and try again.",
+        };
+        Problem::new(status, "bad-request", message)
     }
 
     pub(super) fn not_found(what: &str) -> Problem {

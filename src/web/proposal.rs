@@ -6,8 +6,8 @@
 //! # Failure
 //! A proposal is a courtesy: where it can't be made, the page goes without.
 
-use super::SharedApp;
 use super::reading::{self, ReadMail};
+use super::{SharedApp, layout};
 use crate::mail::ConversationId;
 use crate::store::{Conversation, ConversationLink, QuarantineItem};
 use crate::threading;
@@ -53,7 +53,7 @@ pub(super) fn show_there(conversation: &Conversation, links: &[ConversationLink]
         p.soft {
             "Conversation " span.mono { (here) } " is " (conversation.state) ", has " (conversation.message_count)
             @if conversation.message_count == 1 { " message" } @else { " messages" }
-            @if conversation.subject.is_empty() { "." } @else { " and is about “" (conversation.subject) "”." }
+            @if conversation.subject.is_empty() { "." } @else { " and is about “" bdi { (layout::told(&conversation.subject)) } "”." }
         }
         @if !links.is_empty() {
             ul.soft {
@@ -160,7 +160,9 @@ fn may(word: &str) -> &'static str {
         // To begin one is the sender's right: nothing to say.
         "open" => "",
         "participant" => "Its sender is known there and speaks as a participant.",
-        "unverified" => "Its sender is not known there: the mail would show as unverified and change nothing.",
+        "unverified" => {
+            "Its sender is not known there, or not for certain: the mail would show as unverified and change nothing."
+        }
         "automatic" => "A program wrote it: it would be filed, and nothing would follow from it.",
         _ => "",
     }

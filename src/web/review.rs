@@ -145,10 +145,10 @@ fn row(item: &QuarantineItem, glimpse: Option<&Glimpse>, organisation: Option<&s
     let from = glimpse.map(|g| g.from.as_str()).unwrap_or_default();
     html! {
         a.item href={ (PATH) "/" (item.id) } {
-            span.subject { @if subject.is_empty() { span.soft { "No readable subject" } } @else { (subject) } }
+            span.subject { @if subject.is_empty() { span.soft { "No readable subject" } } @else { bdi { (layout::told(subject)) } } }
             span.when { (layout::time(item.received_at_us)) }
             span.from {
-                @if from.is_empty() { "Unknown sender" } @else { (from) }
+                @if from.is_empty() { "Unknown sender" } @else { bdi { (layout::told(from)) } }
                 @if show_organisation { @if let Some(name) = organisation { " · " (name) } }
             }
             span.chips {

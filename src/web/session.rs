@@ -9,10 +9,12 @@
 
 use super::SharedApp;
 use super::problem::Problem;
+use super::review;
+use crate::mail::QuarantineId;
 use crate::store::{User, now_us};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::BASE64URL_NOPAD;
 use maud::{Markup, html};
@@ -169,9 +171,21 @@ impl FromRequestParts<SharedApp> for Staff {
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Staff, Response> {
         match Staff::find(app, &parts.headers).await {
             Ok(Some(staff)) => Ok(staff),
-            Ok(None) => Err(Redirect::to("/").into_response()),
+            Ok(None) => Err(Redirect::to(&login_path(parts)).into_response()),
             Err(problem) => Err(problem.into_response()),
         }
+    }
+}
+
+/// The login form, which leads back to the held mail that was asked for. A form that came too late is told of: nobody shall
+/// believe that it did something. Only an id is handed on, so no address of anybody's making is gone to.
+fn login_path(parts: &Parts) -> String {
+    let rest = parts.uri.path().strip_prefix(review::PATH).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    let item: Option<QuarantineId> = rest.split('/').next().and_then(|id| id.parse().ok());
+    match (item, parts.method == Method::GET) {
+        (None, _) => "/".to_owned(),
+        (Some(item), true) => format!("/?item={item}"),
+        (Some(item), false) => format!("/?item={item}&ended=yes"),
     }
 }
 

@@ -92,11 +92,42 @@ async fn nobody_looks_without_logging_in() {
         let mut stranger = Client::new(&gateway);
         stranger.cookies.insert("tidegate".into(), "A".repeat(43));
         let page = stranger.get(&format!("/quarantine{path}")).await;
-        assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, "/"), "{path}");
+        let there = if path.contains(id) { format!("/?item={id}") } else { "/".to_owned() };
+        assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, there.as_str()), "{path}");
     }
     for act in ["release", "discard"] {
         let page = Client::new(&gateway).post(&format!("/quarantine/{id}/{act}"), &[("csrf", "x"), ("why", "x")]).await;
-        assert_eq!(page.location(), "/");
+        assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, format!("/?item={id}&ended=yes").as_str()));
+    }
+}
+
+#[tokio::test]
+async fn who_was_logged_out_is_told_that_nothing_was_done_and_comes_back_to_the_mail() {
+    let gateway = Gateway::start().await;
+    Client::new(&gateway).log_in_first().await;
+    let id = gateway.hold(&super::gateway::mail("Subject: held", "x"), tidegate::mail::ReasonCode::Loop).await;
+    let mut browser = Client::new(&gateway);
+    let late = browser.post(&format!("/quarantine/{id}/release"), &[("csrf", "of the old session")]).await;
+    let form = browser.get(late.location()).await;
+    assert!(form.text().contains("nothing was done"), "{}", form.text());
+    let item = id.to_string();
+    let fields = [("csrf", form.csrf()), ("name", "ada".into()), ("password", PASSWORD.into()), ("item", item.clone())];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    assert!(form.text().contains(&format!("name=\"item\" value=\"{item}\"")), "{}", form.text());
+    let done = browser.post("/login", &fields).await;
+    assert_eq!((done.status, done.location()), (StatusCode::SEE_OTHER, format!("/quarantine/{id}").as_str()));
+    assert!(browser.get(done.location()).await.text().contains("Why it is held"));
+}
+
+#[tokio::test]
+async fn a_login_leads_nowhere_but_into_the_quarantine() {
+    let gateway = Gateway::start().await;
+    Client::new(&gateway).log_in_first().await;
+    for item in ["https://evil.example/", "//evil.example", "/\\evil.example", "../../evil", "x\r\nSet-Cookie: a=b"] {
+        let mut browser = Client::new(&gateway);
+        let csrf = browser.get("/").await.csrf();
+        let done = browser.post("/login", &[("csrf", &csrf), ("name", "ada"), ("password", PASSWORD), ("item", item)]).await;
+        assert_eq!((done.status, done.location()), (StatusCode::SEE_OTHER, "/quarantine"), "{item}");
     }
 }
 

@@ -114,7 +114,8 @@ async fn of_two_people_the_first_one_decides() {
     for act in ["release", "discard"] {
         let second = browser.post(&format!("/quarantine/{id}/{act}"), &[("csrf", &csrf), ("why", "too")]).await;
         assert_eq!(second.status, StatusCode::CONFLICT);
-        assert!(second.text().contains("Already handled") && second.text().contains("discarded"), "{}", second.text());
+        assert!(second.text().contains("Already handled") && second.text().contains("discarded by ada"), "{}", second.text());
+        assert!(second.text().contains(&format!("href=\"/quarantine/{id}\"")) && !second.text().contains("user:"));
     }
     let acts = gateway.store.audit_entries(None, 50).await.unwrap();
     let act = acts.iter().find(|a| a.action == "quarantine.discarded").unwrap();
@@ -136,6 +137,60 @@ async fn a_release_without_a_good_token_or_into_a_strange_conversation_is_refuse
     assert_eq!(gateway.store.quarantine_item(id).await.unwrap().state, QuarantineState::Held);
     let there = gateway.attached(&mail("Subject: there\nMessage-ID: <there@x>", "x")).await.0.to_string();
     assert_eq!(browser.post(&path, &[("csrf", &csrf), ("conversation", &there)]).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn after_each_decision_the_next_held_mail_is_one_step_away() {
+    let gateway = Gateway::start().await;
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(gateway.hold(&mail(&format!("Subject: number {n}"), "x"), ReasonCode::Loop).await);
+    }
+    let mut browser = Client::new(&gateway);
+    browser.log_in_first().await;
+    // From the middle down, then from the top: the newest first, as the list has them.
+    for (id, then) in [(ids[1], Some(ids[0])), (ids[0], Some(ids[2])), (ids[2], None)] {
+        let csrf = browser.get(&format!("/quarantine/{id}")).await.csrf();
+        let done = browser.post(&format!("/quarantine/{id}/discard"), &[("csrf", &csrf), ("why", "spam")]).await;
+        let page = browser.get(done.location()).await;
+        let words = match then {
+            Some(next) => format!("<a href=\"/quarantine/{next}\">Next held mail</a>"),
+            None => "Nothing else is held".to_owned(),
+        };
+        assert!(page.text().contains(&words), "{words}: {}", page.text());
+    }
+}
+
+#[tokio::test]
+async fn an_address_or_a_form_that_no_page_makes_is_answered_by_a_page() {
+    let gateway = Gateway::start().await;
+    let id = gateway.hold(&mail("Subject: once", "x"), ReasonCode::Loop).await;
+    let mut browser = Client::new(&gateway);
+    browser.log_in_first().await;
+    let csrf = browser.get(&format!("/quarantine/{id}")).await.csrf();
+    for (page, status) in [
+        (browser.get("/quarantine?state=held&state=all").await, StatusCode::BAD_REQUEST),
+        (browser.get("/quarantine/%ff").await, StatusCode::BAD_REQUEST),
+        (browser.get(&format!("/quarantine/{id}/attachments/-1")).await, StatusCode::BAD_REQUEST),
+        (browser.get(&format!("/quarantine/{id}/release")).await, StatusCode::METHOD_NOT_ALLOWED),
+        (browser.post(&format!("/quarantine/{id}/discard"), &[("csrf", &csrf)]).await, StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        assert_eq!(page.status, status, "{}", page.text());
+        assert!(page.text().contains("Back to the quarantine") && !page.text().contains("deserialize"), "{}", page.text());
+    }
+}
+
+#[tokio::test]
+async fn letters_of_a_mail_are_not_turned_around_on_the_page() {
+    let gateway = Gateway::start().await;
+    let raw = mail("Subject: =?utf-8?q?invoice_=E2=80=AEfdp.exe?=\nX-Odd: =?utf-8?q?=E2=80=AEfdp?=", "see \u{202e}fdp.exe");
+    let id = gateway.hold(&raw, ReasonCode::Loop).await;
+    let mut browser = Client::new(&gateway);
+    browser.log_in_first().await;
+    for path in ["/quarantine".to_owned(), format!("/quarantine/{id}")] {
+        let page = browser.get(&path).await;
+        assert!(page.text().contains("invoice \u{fffd}fdp.exe") && !page.text().contains('\u{202e}'), "{path}: {}", page.text());
+    }
 }
 
 #[tokio::test]
