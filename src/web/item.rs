@@ -264,7 +264,7 @@ fn mail(app: &SharedApp, item: &QuarantineItem, read: &ReadMail) -> Markup {
                 summary { "Headers" }
                 table {
                     @for h in mail.headers.iter().take(HEADERS_SHOWN) {
-                        tr { th.name { (h.name) } td { bdi { (told(shortened(&h.value, 2_000).0)) } } }
+                        tr { th.name { (h.name) } td { bdi dir="ltr" { (told(shortened(&h.value, 2_000).0)) } } }
                     }
                 }
                 @if mail.headers.len() > HEADERS_SHOWN { p.soft { (mail.headers.len() - HEADERS_SHOWN) " more in the raw mail." } }

@@ -3,6 +3,7 @@
 use super::AsJson;
 use crate::mail::ParseIdError;
 use crate::web::problem::Problem;
+use axum::body::HttpBody;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
@@ -20,7 +21,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for AskedQuery<T> 
     type Rejection = AsJson;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AsJson> {
         let found: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
-        found.map(|Query(q)| AskedQuery(q)).map_err(|e| AsJson(Problem::bad_request(e.body_text())))
+        found.map(|Query(q)| AskedQuery(q)).map_err(|e| AsJson(Problem::bad_request(plain(&e.body_text()))))
     }
 }
 
@@ -31,7 +32,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for AskedPa
     type Rejection = AsJson;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AsJson> {
         let found: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, state).await;
-        found.map(|Path(p)| AskedPath(p)).map_err(|e| AsJson(Problem::bad_request(e.body_text())))
+        found.map(|Path(p)| AskedPath(p)).map_err(|e| AsJson(Problem::bad_request(plain(&e.body_text()))))
     }
 }
 
@@ -43,13 +44,45 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for AskedJson<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, AsJson> {
         let found: Result<axum::Json<T>, JsonRejection> = axum::Json::from_request(request, state).await;
         found.map(|axum::Json(v)| AskedJson(v)).map_err(|e| {
-            let code = match e.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => "too-large",
-                StatusCode::UNSUPPORTED_MEDIA_TYPE => "not-json",
-                _ => "bad-request",
-            };
-            AsJson(Problem::new(e.status(), code, e.body_text()))
+            AsJson(match e.status() {
+                status @ StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+                    status,
+                    "too-large",
+                    "The body is larger than is taken here: docs/http-api.md says how large it may be.",
+                ),
+                status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                    Problem::new(status, "not-json", "Send JSON, with `Content-Type: application/json`.")
+                }
+                status => Problem::new(status, "bad-request", plain(&e.body_text())),
+            })
         })
+    }
+}
+
+/// The body, from JSON, or nothing at all where nothing has to be said.
+pub(super) struct AskedJsonIfAny<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for AskedJsonIfAny<T> {
+    type Rejection = AsJson;
+    async fn from_request(request: Request, state: &S) -> Result<Self, AsJson> {
+        if request.body().is_end_stream() {
+            return Ok(AskedJsonIfAny(T::default()));
+        }
+        AskedJson::from_request(request, state).await.map(|AskedJson(v)| AskedJsonIfAny(v))
+    }
+}
+
+/// The framework's words without what only its users know: what it did when it failed, and the names of our types.
+fn plain(words: &str) -> String {
+    const DOINGS: [&str; 3] = [
+        "Failed to deserialize the JSON body into the target type: ",
+        "Failed to deserialize query string: ",
+        "Failed to parse the request body as JSON: ",
+    ];
+    let said = DOINGS.iter().find_map(|doing| words.strip_prefix(doing)).unwrap_or(words);
+    match (said.find("expected struct "), said.rfind(" at line ")) {
+        (Some(from), Some(until)) if from < until => format!("{}expected an object{}", &said[..from], &said[until..]),
+        _ => said.to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `/v1/conversations`: the latest activity first.
 
 use super::asked::{AskedPath, AskedQuery, id, rows};
-use super::{Answer, time};
+use super::{Answer, must_exist, time};
 use crate::mail::{ConversationId, OrganisationId};
 use crate::store::{Conversation, ConversationLink};
 use crate::web::SharedApp;
@@ -23,7 +23,11 @@ pub(super) async fn list(State(app): State<SharedApp>, AskedQuery(page): AskedQu
     let organisation: OrganisationId = id(&page.organisation)?;
     let after = page.after.as_deref().map(from_cursor::<ConversationId>).transpose()?;
     let rows = rows(page.limit, app.limits.page_rows_max);
+    let first = after.is_none();
     let found = app.state.store.conversations(organisation, after, rows).await?;
+    if found.is_empty() && first {
+        must_exist(&app, organisation).await?;
+    }
     let next = (found.len() == rows).then(|| found.last().map(|c| cursor(c.last_message_at_us, c.id))).flatten();
     Ok(Json(json!({ "conversations": found.iter().map(shown).collect::<Vec<_>>(), "next": next })))
 }

@@ -1,7 +1,7 @@
 //! `/v1/events`: what happened, asked for or streamed.
 
-use super::Answer;
 use super::asked::{AskedQuery, id, rows};
+use super::{Answer, must_exist};
 use crate::mail::OrganisationId;
 use crate::web::SharedApp;
 use crate::web::live::Events;
@@ -26,6 +26,9 @@ pub(super) async fn list(State(app): State<SharedApp>, AskedQuery(since): AskedQ
     let organisation: OrganisationId = id(&since.organisation)?;
     let rows = rows(since.limit, app.limits.page_rows_max);
     let events = app.state.store.outbox_after(organisation, since.after, rows).await?;
+    if events.is_empty() {
+        must_exist(&app, organisation).await?;
+    }
     let next = events.last().map_or(since.after, |e| e.sequence);
     Ok(Json(json!({ "events": events, "next": next })))
 }

@@ -17,6 +17,7 @@ mod webhooks;
 
 use super::SharedApp;
 use super::problem::{AsJson, Problem};
+use crate::mail::OrganisationId;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri, header};
@@ -96,6 +97,18 @@ async fn unknown_path(uri: Uri) -> AsJson {
 
 async fn wrong_method(method: Method, uri: Uri) -> AsJson {
     AsJson(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", format!("{method} does not go with {}.", uri.path())))
+}
+
+/// Says when there is no such organisation: an id that was copied wrongly must not look like one where nothing happens.
+async fn must_exist(app: &SharedApp, organisation: OrganisationId) -> Result<(), Problem> {
+    match app.state.store.organisation_name(organisation).await? {
+        Some(_) => Ok(()),
+        None => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("There is no organisation {organisation}: `tidegate org ls` shows their ids."),
+        )),
+    }
 }
 
 /// A time in microseconds since 1970, as the API says it: RFC 3339 in UTC.

@@ -1,8 +1,8 @@
 //! `POST /v1/outbound`: what the product is about to send, and what to put into it so that answers
 //! find their conversation.
 
-use super::Answer;
 use super::asked::{AskedJson, id, optional_id};
+use super::{Answer, must_exist};
 use crate::directory::Directory;
 use crate::limits::Limits;
 use crate::mail::{ConversationId, OrganisationId, Person};
@@ -49,6 +49,7 @@ pub(super) struct Sending {
 pub(super) async fn register(State(app): State<SharedApp>, AskedJson(sending): AskedJson<Sending>) -> Answer<Json<Value>> {
     let organisation: OrganisationId = id(&sending.organisation)?;
     let known: Option<ConversationId> = optional_id(sending.conversation.as_deref())?;
+    must_exist(&app, organisation).await?;
     let recipients = addresses(&sending.recipients)?;
     let directory = app.state.directory.borrow().clone();
     let hostname = app.state.config.hostname();

@@ -1,6 +1,6 @@
 //! `/v1/quarantine`: the same as the review pages, for programs.
 
-use super::asked::{AskedJson, AskedPath, AskedQuery, id, optional_id, rows};
+use super::asked::{AskedJson, AskedJsonIfAny, AskedPath, AskedQuery, id, optional_id, rows};
 use super::{ACTOR, Answer};
 use crate::mail::{QuarantineId, ReasonCode};
 use crate::store::{QuarantineFilter, QuarantineItem, QuarantineState};
@@ -60,7 +60,7 @@ pub(super) async fn raw(State(app): State<SharedApp>, AskedPath(text): AskedPath
     Ok(raw_mail(&app, item.locator).await?)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Release {
     conversation: Option<String>,
@@ -69,7 +69,7 @@ pub(super) struct Release {
 pub(super) async fn release(
     State(app): State<SharedApp>,
     AskedPath(text): AskedPath<String>,
-    AskedJson(body): AskedJson<Release>,
+    AskedJsonIfAny(body): AskedJsonIfAny<Release>,
 ) -> Answer<Json<Value>> {
     let item: QuarantineId = id(&text)?;
     let conversation = optional_id(body.conversation.as_deref())?;

@@ -36,6 +36,8 @@ async fn errors_are_json_and_help() {
         (format!("/v1/quarantine/{id}"), 404, "quarantine item"),
         (format!("/v1/conversations?organisation={id}&after=x"), 400, "next"),
         (format!("/v1/conversations?organisation={id}&limit=many"), 400, "limit"),
+        (format!("/v1/conversations?organisation={id}"), 404, "tidegate org ls"),
+        (format!("/v1/events?organisation={id}"), 404, "tidegate org ls"),
         ("/v1/quarantine?reason=bored".to_owned(), 400, "reader-timed-out"),
         (format!("/v1/messages/{id}/attachments/x"), 400, ""),
     ] {
@@ -48,6 +50,47 @@ async fn errors_are_json_and_help() {
     assert_eq!((page.status, page.json()["error"]["code"].as_str()), (StatusCode::METHOD_NOT_ALLOWED, Some("wrong-method")));
     let text = api.send(Method::POST, "/v1/webhooks", &[], Some(("text/plain", "x".into()))).await;
     assert_eq!(text.json()["error"]["code"], "not-json");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_mail_to_be_sent_is_told_in_words_for_its_sender() {
+    let gateway = Gateway::start().await;
+    let mut api = Client::with_token(&gateway);
+    let good = json!({ "organisation": gateway.organisation, "recipients": ["ada@example.com"] });
+    assert_eq!(api.json(Method::POST, "/v1/outbound", &good).await.status, StatusCode::OK);
+    let with = |key: &str, value: Value| {
+        let mut changed = good.clone();
+        changed[key] = value;
+        changed
+    };
+    let nobody = "01936d0c-7d1e-7000-8000-000000000000";
+    for (body, status, words) in [
+        (json!([]), 422, "expected an object"),
+        (json!({}), 422, "missing field `organisation`"),
+        (with("organisation", json!("acme")), 400, "not an organisation id"),
+        (with("organisation", json!(nobody)), 404, "no organisation"),
+        (with("conversation", json!(nobody)), 404, "no conversation"),
+        (with("recipients", json!([])), 400, "1 to 100"),
+        (with("recipients", json!(["Ada <ada@example.com>"])), 400, "without names"),
+        (with("recipients", json!("ada@example.com")), 422, "recipients: invalid type"),
+        (with("message_id", json!("a@b>\r\nBcc: <x@y")), 400, "one Message-ID"),
+        (with("subject_tag", json!("Ticket")), 400, "a digit"),
+        (with("subjct", json!("x")), 422, "unknown field `subjct`"),
+    ] {
+        let page = api.json(Method::POST, "/v1/outbound", &body).await;
+        let said = page.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(page.status.as_u16() == status && said.contains(words), "{body}: {} {said}", page.status);
+        assert!(!said.contains("deserialize") && !said.contains("struct"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_held_mail_is_released_by_a_request_without_a_body() {
+    let gateway = Gateway::start().await;
+    let id = gateway.hold(&mail("Subject: held", "x"), tidegate::mail::ReasonCode::Loop).await;
+    let mut api = Client::with_token(&gateway);
+    let done = api.send(Method::POST, &format!("/v1/quarantine/{id}/release"), &[], None).await;
+    assert_eq!((done.status, done.json()["state"].as_str()), (StatusCode::OK, Some("released")));
 }
 
 #[tokio::test]
