@@ -1,9 +1,11 @@
 //! Automatic answers: vacation notices, out-of-office, acknowledgements (RFC 3834 and its elders).
 //!
-//! Fields first. A subject is weak evidence: it counts where the sender is null, where the mail
-//! has another sign of a program, or where the text says that its writer is away.
+//! Fields first. A subject is weak evidence, and none where it is a sentence: a label counts where the sender is null, where
+//! the mail has another sign of a program, or where the text says that a program sent it or that its writer is away. Labels
+//! that people write too (`Absence: …`) want more than others.
 
-use super::origin::Origin;
+use super::locale::Label;
+use super::origin::{Origin, is_answer};
 use super::{header, locale, shorten};
 use crate::mail::{Evidence, NormalizedMail};
 
@@ -50,28 +52,31 @@ pub(super) fn evidence(mail: &NormalizedMail, origin: &Origin) -> Vec<Evidence> 
             out.push(header("auto-reply-field", name, value));
         }
     }
-    let subject = locale::auto_reply(&mail.subject);
+    let label = locale::auto_reply(&mail.subject);
     // Exchange: a rule of the mailbox wrote it. Suppress alone only asks for silence.
-    let ruled = mail.header("X-MS-Exchange-Inbox-Rules-Loop");
-    if let Some(value) = ruled.filter(|_| mail.header("X-Auto-Response-Suppress").is_some() || subject.is_some()) {
+    let ruled = mail.header("X-MS-Exchange-Inbox-Rules-Loop").filter(|_| !origin.passed_on);
+    if let Some(value) = ruled.filter(|_| mail.header("X-Auto-Response-Suppress").is_some() || label.is_some()) {
         out.push(header("inbox-rule", "X-MS-Exchange-Inbox-Rules-Loop", value));
     }
-    if let Some(language) = subject {
-        let generated =
-            mail.header("Auto-Submitted").is_some_and(|v| !v.trim().eq_ignore_ascii_case("no") && !v.trim().is_empty());
-        let suppress = mail.header("X-Auto-Response-Suppress").is_some();
-        let bulk = mail.headers_named("Precedence").any(|v| matches!(v.trim().to_ascii_lowercase().as_str(), "bulk" | "junk"));
-        let answers = !mail.in_reply_to.is_empty() || !mail.references.is_empty();
-        let returned = origin.null_sender || mail.headers_named("Return-Path").any(|v| v.contains("<>"));
-        // Two weak signs that agree: the subject says so, and the text says that its writer is away.
-        let away = locale::absence(&mail.text).is_some();
-        if returned || generated || suppress || bulk || answers || away || !out.is_empty() {
-            out.push(Evidence {
-                code: "auto-reply-subject",
-                place: "header Subject".to_owned(),
-                detail: shorten(&format!("{language}: {}", mail.subject)),
-            });
-        }
+    if let Some(label) = label
+        && (!out.is_empty() || is_answered_by_a_program(mail, origin, label))
+    {
+        let detail = shorten(&format!("{}: {}", label.language, mail.subject));
+        out.push(Evidence { code: "auto-reply-subject", place: "header Subject".to_owned(), detail });
     }
     out
+}
+
+/// Whether a mail whose subject has a label is what the label says: a field that programs write, or words that say so too.
+fn is_answered_by_a_program(mail: &NormalizedMail, origin: &Origin, label: Label) -> bool {
+    let is_set = |name: &str| mail.header(name).is_some_and(|v| !matches!(v.trim().to_ascii_lowercase().as_str(), "" | "no"));
+    let bulk = || mail.headers_named("Precedence").any(|v| matches!(v.trim().to_ascii_lowercase().as_str(), "bulk" | "junk"));
+    if origin.null_sender || is_set("Auto-Submitted") || bulk() {
+        return true;
+    }
+    let words = mail.reply();
+    let is_an_answers = is_answer(mail) || mail.header("X-Auto-Response-Suppress").is_some() || locale::thanks(&words).is_some();
+    let says_away = || locale::absence(&words).is_some();
+    locale::automatic(&words).is_some()
+        || if label.of_programs { is_an_answers || says_away() } else { is_an_answers && says_away() }
 }

@@ -17,7 +17,8 @@ pub(super) fn bounce(mail: &NormalizedMail, origin: &Origin) -> Option<Classific
     let mut evidence = Vec::new();
     let mut recipients: Vec<BouncedRecipient> = Vec::new();
     let wrapped = wrapped(mail, origin);
-    for part in statuses(mail).into_iter().chain(wrapped.iter().map(|(status, _)| status)) {
+    for part in statuses(mail).into_iter().filter(|_| !is_passed_on(mail, origin)).chain(wrapped.iter().map(|(status, _)| status))
+    {
         let found = delivery_status(part);
         evidence.push(Evidence {
             code: "delivery-status",
@@ -71,6 +72,13 @@ pub(super) fn bounce(mail: &NormalizedMail, origin: &Origin) -> Option<Classific
     let in_wrapper = wrapped.iter().find_map(|(_, original)| fields::message_id(original));
     let original_message_id = in_wrapper.or_else(|| original(mail));
     Some(Classification { class, evidence, bounce: Some(Bounce { recipients, original_message_id }) })
+}
+
+/// A person who passes a report on may send its parts as files: no mail system sends it so under a subject of its own.
+fn is_passed_on(mail: &NormalizedMail, origin: &Origin) -> bool {
+    let of_a_system = origin.daemon.is_some() || origin.null_sender || origin.automatic || origin.unread.is_some();
+    let is_report = mail.content_type == "multipart/report" || mail.content_type.starts_with("message/");
+    !of_a_system && !is_report && locale::bounce(&mail.subject).or_else(|| locale::delay(&mail.subject)).is_none()
 }
 
 /// The delivery status of this mail: not that in a mail it brings back, which may be a report itself. Where there is no other,

@@ -49,7 +49,7 @@ pub fn classify(mail: &NormalizedMail, reverse_path: Option<&str>) -> Classifica
     if !answers.is_empty() {
         return plain(Class::AutoReply, answers);
     }
-    if let Some(evidence) = origin::calendar(mail) {
+    if let Some(evidence) = origin::calendar(mail, &origin) {
         return plain(Class::Calendar, vec![evidence]);
     }
     let list = origin::list(mail);

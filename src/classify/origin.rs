@@ -1,7 +1,7 @@
 //! Who or what wrote a mail: signs in sender, reverse-path and header of programs, lists, calendars.
 
 use super::header;
-use crate::mail::{Evidence, NormalizedMail, Person};
+use crate::mail::{Evidence, FoldKind, NormalizedMail, Person};
 
 /// Local parts of programs that report on delivery.
 const DAEMONS: &[&str] = &[
@@ -33,9 +33,12 @@ const DAEMONS: &[&str] = &[
     "undeliverable",
 ];
 
+/// The beginning of "Mail Delivery Subsystem", "System", "Service".
+const OPEN_NAME: &str = "mail delivery s";
+
 /// Names under which mail systems report, in the languages of their programs.
 const DAEMON_NAMES: &[&str] = &[
-    "mail delivery s",
+    OPEN_NAME,
     "mail delivery agent",
     "mailer-daemon",
     "mailer daemon",
@@ -57,6 +60,9 @@ const DAEMON_NAMES: &[&str] = &[
     "시스템 관리자",
     "mail system",
 ];
+
+/// Those of them that a person may answer for: alone they say less.
+const PEOPLE_TOO: &[&str] = &["postmaster", "mailmaster", "mail-admin", "bounce", "bounces"];
 
 /// Ends of local parts under which the programs of mailing lists write.
 const LIST_ROBOT_ENDS: &[&str] = &["-admin", "-owner", "-request", "-bounces", "-help", "-ctl", "-return"];
@@ -87,6 +93,9 @@ const UNREAD: &[&str] = &[
     "notification-noreply",
 ];
 
+/// Lines of a header that stands in a text: from whom, when, to whom, about what.
+const HEADER_LINES_MIN: usize = 4;
+
 /// What sender and envelope say.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Origin {
@@ -94,10 +103,14 @@ pub(super) struct Origin {
     pub(super) null_sender: bool,
     /// From (or Sender, or the reverse-path) is a mail system's own address.
     pub(super) daemon: Option<String>,
+    /// And that address or name may be a person's, who did not say that a program sent it.
+    pub(super) maybe_person: bool,
     /// From is an address that nobody reads.
     pub(super) unread: Option<String>,
     /// It says that a program sent it (RFC 3834).
     pub(super) automatic: bool,
+    /// A rule of an Exchange mailbox passed on what somebody wrote: what it put into the header says nothing of the mail.
+    pub(super) passed_on: bool,
     /// The program of a mailing list wrote it, and here is the list's address, as far as its own tells.
     pub(super) list_robot: Option<String>,
 }
@@ -105,8 +118,10 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn of(mail: &NormalizedMail, reverse_path: Option<&str>) -> Origin {
         let returned = mail.headers_named("Return-Path").any(|v| matches!(v.trim(), "<>" | ""));
+        let passed_on = is_passed_on(mail);
         let automatic = mail
             .headers_named("Auto-Submitted")
+            .filter(|v| !is_of_rule(passed_on, v))
             .any(|v| v.trim().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("auto-")));
         // A relay that writes itself into From leaves where the report came from. Services send people's letters
         // with `bounces+…` as their return path: that is no mail system's own.
@@ -116,17 +131,55 @@ impl Origin {
             .filter(|path| !path.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("bounce")))
             .map(|path| Person { name: String::new(), address: path.to_owned() })
             .collect();
-        let daemon = mail
-            .from
-            .iter()
-            .chain(&mail.sender)
-            .chain(&systems)
-            .find(|p| is_daemon(p))
-            .map(|p| if p.address.is_empty() { p.name.clone() } else { p.address.clone() });
+        let daemons = || mail.from.iter().chain(&mail.sender).chain(&systems).filter(|p| is_daemon(p));
+        let daemon = daemons().next().map(|p| if p.address.is_empty() { p.name.clone() } else { p.address.clone() });
+        let null_sender = reverse_path.is_some_and(str::is_empty) || returned;
+        let maybe_person = !null_sender && !automatic && daemons().all(may_be_person);
         let unread = mail.from.as_ref().map(|p| p.address.to_lowercase()).filter(|a| is_unread(a));
         let list_robot = mail.from.as_ref().and_then(|p| list_of_robot(&p.address.to_lowercase()));
-        Origin { null_sender: reverse_path.map_or(returned, str::is_empty) || returned, daemon, unread, automatic, list_robot }
+        Origin { null_sender, daemon, maybe_person, unread, automatic, passed_on, list_robot }
     }
+
+    /// Whether this `Auto-Submitted` is not the mail's, but that of a rule which passed it on.
+    pub(super) fn is_of_rule(&self, auto_submitted: &str) -> bool {
+        is_of_rule(self.passed_on, auto_submitted)
+    }
+}
+
+fn is_of_rule(passed_on: bool, auto_submitted: &str) -> bool {
+    passed_on && auto_submitted.trim().to_ascii_lowercase().starts_with("auto-generated")
+}
+
+/// Exchange marks what the rules of a mailbox send with that mailbox and as `auto-generated`, whether they answer or pass on.
+/// They passed it on where it is from somebody else, was sent again, or holds a mail that was forwarded and nothing before it.
+fn is_passed_on(mail: &NormalizedMail) -> bool {
+    let mut loops = mail.headers_named("X-MS-Exchange-Inbox-Rules-Loop").map(str::to_lowercase).peekable();
+    let by_rule = loops.peek().is_some()
+        || mail
+            .headers_named("X-MS-Exchange-Generated-Message-Source")
+            .any(|v| v.trim().eq_ignore_ascii_case("Mailbox Rules Agent"));
+    if !by_rule {
+        return false;
+    }
+    let from = mail.from.as_ref().map(|p| p.address.to_lowercase()).unwrap_or_default();
+    let mut addresses = loops.filter(|v| v.contains('@')).peekable();
+    let of_another = addresses.peek().is_some() && !from.is_empty() && !addresses.any(|v| v.contains(&from));
+    of_another
+        || mail.header("Resent-From").is_some()
+        || mail.folds.iter().any(|f| f.kind == FoldKind::Forward)
+        || begins_with_a_header(&mail.text)
+}
+
+/// A text that begins with who wrote to whom, and when: `From: …`, `Sent: …`, in whatever language.
+fn begins_with_a_header(text: &str) -> bool {
+    let is_rule = |line: &&str| line.chars().all(|c| matches!(c, '_' | '-' | '=' | ' '));
+    let mut lines = text.lines().map(str::trim).skip_while(is_rule).take(HEADER_LINES_MIN);
+    let mut addresses = 0;
+    let fields = lines.by_ref().filter(|line| {
+        addresses += usize::from(line.contains('@'));
+        line.split_once([':', '：']).is_some_and(|(name, value)| name.chars().count() <= 20 && !value.trim().is_empty())
+    });
+    fields.count() == HEADER_LINES_MIN && addresses > 0
 }
 
 /// The list that a robot's address is of: `team-owner@x` writes for `team@x`.
@@ -152,12 +205,37 @@ fn is_daemon(person: &Person) -> bool {
     let name = person.name.to_lowercase();
     DAEMONS.iter().any(|d| local == *d || local.strip_prefix(*d).is_some_and(|rest| rest.starts_with(['-', '+', '.', '='])))
         || local.starts_with("microsoftexchange")
-        || DAEMON_NAMES.iter().any(|n| name.starts_with(n))
+        || DAEMON_NAMES.iter().any(|n| is_named(&name, n))
 }
 
-/// A meeting: a calendar part with a method, or Outlook's classes.
-pub(super) fn calendar(mail: &NormalizedMail) -> Option<Evidence> {
-    if mail.part_types.iter().any(|t| t == "text/calendar" || t == "application/ics") {
+/// Whether a display name is a mail system's, with a host or the like behind it; not one that goes on as a person's does.
+fn is_named(name: &str, system: &str) -> bool {
+    name.strip_prefix(system).is_some_and(|rest| {
+        system == OPEN_NAME
+            || rest.trim_start().is_empty()
+            || rest.trim_start().starts_with(|c: char| !c.is_alphanumeric())
+            || rest.contains(['.', '@'])
+    })
+}
+
+fn may_be_person(daemon: &Person) -> bool {
+    let address = daemon.address.to_lowercase();
+    let local = address.split('@').next().unwrap_or_default();
+    let by_name_alone = !is_daemon(&Person { name: String::new(), address: daemon.address.clone() });
+    PEOPLE_TOO.contains(&local) || by_name_alone && !daemon.name.to_lowercase().starts_with("mail")
+}
+
+/// It refers to a mail.
+pub(super) fn is_answer(mail: &NormalizedMail) -> bool {
+    !mail.in_reply_to.is_empty() || !mail.references.is_empty()
+}
+
+/// A meeting: a calendar part that is no file among others, unless a program sent it or there are no words beside it; or
+/// Outlook's classes.
+pub(super) fn calendar(mail: &NormalizedMail, origin: &Origin) -> Option<Evidence> {
+    let has_part = || mail.part_types.iter().any(|t| t == "text/calendar" || t == "application/ics");
+    let has_words = || mail.part_types.iter().any(|t| matches!(t.as_str(), "text/plain" | "text/html"));
+    if mail.is_meeting || has_part() && (origin.automatic || !has_words()) {
         return Some(Evidence { code: "calendar-part", place: "part text/calendar".to_owned(), detail: String::new() });
     }
     let class = mail.header("Content-Class").filter(|c| c.to_ascii_lowercase().contains("calendarmessage"))?;
@@ -191,17 +269,24 @@ pub(super) fn machine(mail: &NormalizedMail, origin: &Origin) -> Vec<Evidence> {
     let mut take = |code, name: &str, fits: &dyn Fn(&str) -> bool| {
         out.extend(mail.headers_named(name).find(|v| fits(&v.trim().to_ascii_lowercase())).map(|v| header(code, name, v)));
     };
-    take("auto-submitted", "Auto-Submitted", &|v| !v.is_empty() && v != "no" && !v.starts_with("no;") && !v.starts_with("no "));
+    take("auto-submitted", "Auto-Submitted", &|v| {
+        !v.is_empty() && v != "no" && !v.starts_with("no;") && !v.starts_with("no ") && !origin.is_of_rule(v)
+    });
     for name in ["Precedence", "X-Precedence"] {
         take("precedence", name, &|v| matches!(v, "bulk" | "junk"));
     }
     take("machine-generated", "X-FC-MachineGenerated", &|v| v == "true");
     take("machine-generated", "X-Amazon-Mail-Relay-Type", &|v| v == "notification");
     take("machine-generated", "X-Auto-Generated", &|v| !v.is_empty());
+    take("machine-generated", "X-Cron-Env", &|v| !v.is_empty());
     take("machine-generated", "X-GitHub-Reason", &|v| !v.is_empty());
-    take("list-unsubscribe", "List-Unsubscribe", &|v| !v.is_empty());
-    take("feedback-id", "Feedback-ID", &|v| !v.is_empty());
-    if let Some(daemon) = &origin.daemon {
+    // A service by which people write puts these into their letters too; nobody's answer is a mailing.
+    if mail.in_reply_to.is_empty() {
+        take("list-unsubscribe", "List-Unsubscribe", &|v| !v.is_empty());
+        // Amazon gives one to whatever goes out by it.
+        take("feedback-id", "Feedback-ID", &|v| !v.is_empty() && !v.ends_with(":amazonses"));
+    }
+    if let Some(daemon) = origin.daemon.as_ref().filter(|_| !(origin.maybe_person && is_answer(mail))) {
         out.push(header("daemon", "From", daemon));
     }
     if origin.null_sender {

@@ -2,7 +2,7 @@
 //! read receipts (RFC 8098).
 
 use super::fields::{blocks, get};
-use super::shorten;
+use super::{locale, shorten};
 use crate::mail::{Evidence, NormalizedMail, ReportPart};
 
 /// The evidence that a mail is a report, if it is one.
@@ -80,7 +80,10 @@ fn disposition(mail: &NormalizedMail) -> Option<Evidence> {
         let what = blocks(&part.text).iter().find_map(|b| get(b, "disposition").map(str::to_owned)).unwrap_or_default();
         return Some(evidence("disposition-notification", &format!("part {}", part.content_type), &what));
     }
-    report_type(mail)
-        .eq_ignore_ascii_case("disposition-notification")
-        .then(|| evidence("disposition-notification", "header Content-Type", "report-type=disposition-notification"))
+    if report_type(mail).eq_ignore_ascii_case("disposition-notification") {
+        return Some(evidence("disposition-notification", "header Content-Type", "report-type=disposition-notification"));
+    }
+    // Relays and old programs leave the words alone.
+    let language = locale::receipt(&mail.subject).filter(|_| locale::was_read(&mail.text))?;
+    Some(evidence("receipt-words", "header Subject", &format!("{language}: {}", mail.subject)))
 }

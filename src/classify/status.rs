@@ -82,6 +82,7 @@ static PHRASES: Table = Table::new(&[
     ("not recognized", "5.1.1"),
     ("unrouteable address", "5.1.1"),
     ("not listed in", "5.1.1"),
+    ("this user doesn't have a", "5.1.1"),
     ("no such address", "5.1.1"),
     ("no such mailbox", "5.1.1"),
     ("no mailbox", "5.1.1"),
@@ -283,6 +284,11 @@ impl Said {
     /// A server's words are in it: a reply code and an enhanced one.
     pub(super) fn has_both_codes(&self) -> bool {
         self.enhanced.is_some() && self.reply.is_some()
+    }
+
+    /// A code that says why, as a server wrote it.
+    pub(super) fn exact(&self) -> Option<String> {
+        self.enhanced.clone().filter(|s| !is_vague(s) && !s.starts_with('2'))
     }
 
     /// The status all that comes to.

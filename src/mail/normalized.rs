@@ -125,6 +125,8 @@ pub struct NormalizedMail {
     pub report_parts: Vec<ReportPart>,
     /// `type/subtype` of every part, depth first, at most `Limits::parts_max`.
     pub part_types: Vec<String>,
+    /// A calendar's entry is what the mail is, or one of the ways in which it says the same (RFC 6047): no file that comes with it.
+    pub is_meeting: bool,
     /// SHA-256 over what two deliveries of the same mail say alike, however relays encode it: date, from, subject,
     /// message-id, text and files, but no trace headers. For finding duplicates.
     pub content_hash: [u8; 32],

@@ -108,6 +108,7 @@ pub fn normalize(raw: &[u8], limits: &Limits) -> NormalizedMail {
         attachments: std::mem::take(&mut reader.attachments),
         report_parts: std::mem::take(&mut reader.report_parts),
         part_types: std::mem::take(&mut reader.part_types),
+        is_meeting: reader.is_meeting,
         ..NormalizedMail::default()
     };
     let body = body::join(pieces);

@@ -15,7 +15,8 @@ use super::html;
 use super::parameter::{self, Parameterised};
 use super::repair::{self, Repairs};
 use super::role::{
-    body_charset, content_id, content_location, html_charset, is_mail, is_shown_text, looks_binary, looks_like_html, related_root,
+    body_charset, content_id, content_location, html_charset, is_mail, is_meeting, is_shown_text, looks_binary, looks_like_html,
+    related_root,
 };
 use super::smime;
 use super::span::{Span, before_as_lf, shorten};
@@ -46,6 +47,8 @@ pub(super) struct Reader<'r> {
     pub(super) locations: attachment::Locations,
     pub(super) report_parts: Vec<ReportPart>,
     pub(super) part_types: Vec<String>,
+    /// As in the mail that is read.
+    pub(super) is_meeting: bool,
     /// Bodies found in wrappers, shown if they say something new.
     pub(super) spare: Vec<Piece>,
     /// What is shown where the mail has no words at all: what its calendar is about.
@@ -72,6 +75,7 @@ impl<'r> Reader<'r> {
             locations: Vec::new(),
             report_parts: Vec::new(),
             part_types: Vec::new(),
+            is_meeting: false,
             spare: Vec::new(),
             otherwise: Vec::new(),
             spare_subject: None,
@@ -95,6 +99,7 @@ impl<'r> Reader<'r> {
                 self.part_types.push(part.content_type.value.clone());
             }
         }
+        self.is_meeting |= is_meeting(tree);
         if tree.parts.is_empty() { Vec::new() } else { self.part(tree, 0, true) }
     }
 

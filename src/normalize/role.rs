@@ -45,6 +45,24 @@ pub(super) fn is_shown_text(kind: &str) -> bool {
     })
 }
 
+/// A calendar's entry that is the mail, or stands for its text: alone, as an alternative, or with a method and not as a file
+/// (RFC 6047 section 2.4). People send such files to each other too.
+pub(super) fn is_meeting(tree: &Tree<'_>) -> bool {
+    let is_calendar = |part: &Part<'_>| matches!(part.content_type.value.as_str(), "text/calendar" | "application/ics");
+    let is_file = |part: &Part<'_>| {
+        part.fields
+            .get("Content-Disposition")
+            .is_some_and(|v| v.trim_ascii_start().before(10).eq_ignore_ascii_case(b"attachment"))
+    };
+    if !tree.parts.iter().any(is_calendar) {
+        return false;
+    }
+    let alternatives = tree.parts.iter().filter(|p| p.content_type.value == "multipart/alternative").flat_map(|p| &p.children);
+    tree.root().is_some_and(is_calendar)
+        || alternatives.filter_map(|n| tree.parts.get(*n)).any(is_calendar)
+        || tree.parts.iter().any(|p| is_calendar(p) && p.content_type.get("method").is_some() && !is_file(p))
+}
+
 /// Content-ID without brackets.
 pub(super) fn content_id(part: &Part<'_>) -> Option<String> {
     let value = header::unfold(part.fields.get("Content-ID")?);

@@ -22,7 +22,7 @@ pub(super) fn words() -> impl Iterator<Item = &'static str> {
     phrases::all().chain(recipients::BEFORE.iter().chain(recipients::OF_ANOTHER).copied())
 }
 
-use super::origin::Origin;
+use super::origin::{Origin, is_answer};
 use super::{locale, shorten, status};
 use crate::mail::{BouncedRecipient, Evidence, NormalizedMail};
 use section::Section;
@@ -73,13 +73,16 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
         recipients.clear();
         recipients.push(BouncedRecipient { address: list.clone(), ..BouncedRecipient::default() });
     }
+    let alone = recipients.len() == 1;
     for r in &mut recipients {
         if r.action.is_empty() {
             action.clone_into(&mut r.action);
         }
         if r.status.is_empty() {
             let own = status::Said::of(&r.diagnostic);
-            r.status = own.status().or_else(|| everything.status()).unwrap_or_default();
+            // What a server said counts more than words about it, wherever it stands, if there is nobody else it may be of.
+            let exact = everything.exact().filter(|_| alone && own.exact().is_none());
+            r.status = exact.or_else(|| own.status()).or_else(|| everything.status()).unwrap_or_default();
             // What is still being tried has not failed for good, whatever it says of the reason.
             if late && r.status.starts_with('5') {
                 r.status.replace_range(..1, "4");
@@ -116,10 +119,6 @@ fn is_nobodys(mail: &NormalizedMail) -> bool {
     mail.from.as_ref().is_none_or(|p| p.address.is_empty())
 }
 
-fn is_answer(mail: &NormalizedMail) -> bool {
-    !mail.in_reply_to.is_empty() || !mail.references.is_empty()
-}
-
 /// Words alone prove nothing: people write of parcels that could not be delivered, and shops do.
 /// So a second sign is wanted, and more of it the less the sender looks like a mail system.
 fn is_bounce(
@@ -137,19 +136,47 @@ fn is_bounce(
     if origin.daemon.is_some() && origin.null_sender && named && (said.has_code() || said.is_of_a_mailbox() || plainly()) {
         return true;
     }
-    if origin.daemon.is_some() || origin.null_sender || is_nobodys(mail) {
+    let original = !section.original.trim().is_empty() || mail.report_parts.iter().any(|p| p.content_type.contains("rfc822"));
+    let technical = said.status().is_some() && (said.has_both_codes() || original);
+    let begins_as_a_report = || phrases::TEMPLATES.find(section.opening()).is_some();
+    if origin.daemon.is_some() && !origin.maybe_person || is_nobodys(mail) {
         return words || subject;
     }
-    let original = !section.original.trim().is_empty() || mail.report_parts.iter().any(|p| p.content_type.contains("rfc822"));
-    if origin.automatic && words && named && subject {
+    if origin.null_sender {
+        // Who is away, or gone for good, says so without a sender too: not delivered, no longer here.
+        let answers = locale::auto_reply(&mail.subject).is_some() || is_answered(mail);
+        return if answers && !subject { words && (technical || begins_as_a_report()) } else { words || subject };
+    }
+    if origin.daemon.is_some() {
+        return words && (subject || technical || begins_as_a_report()) && (subject || !is_answer(mail)) || subject && named;
+    }
+    // Carriers and gateways for short messages write that something was not delivered, too: they give no reason of a mailbox.
+    let reasoned = || said.status().is_some() || begins_as_a_report();
+    if origin.automatic && words && named && subject && reasoned() {
         return true;
     }
-    let technical = said.status().is_some() && (said.has_both_codes() || original);
     if origin.unread.is_some() {
-        return words && named && (subject || said.status().is_some());
+        return words && named && reasoned();
     }
-    let begins_as_a_report = || phrases::TEMPLATES.find(section.opening()).is_some();
-    words && subject && named && !is_answer(mail) && (technical || begins_as_a_report())
+    words
+        && subject
+        && named
+        && !is_answer(mail)
+        && (begins_as_a_report() || said.status().is_some() && original)
+        && !is_quoted(mail)
+}
+
+/// A program answered for somebody (RFC 3834 section 5).
+fn is_answered(mail: &NormalizedMail) -> bool {
+    mail.header("Auto-Submitted").is_some_and(|v| {
+        let word = v.trim().to_ascii_lowercase();
+        word.starts_with("auto-replied") || word.starts_with("vacation")
+    })
+}
+
+/// The words of a mail system are what somebody quotes.
+fn is_quoted(mail: &NormalizedMail) -> bool {
+    phrases::OPENINGS.find(&section::fold(&mail.reply())).is_none()
 }
 
 /// Message-ID of the original, where the bounce holds it in its text.

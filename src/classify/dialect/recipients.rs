@@ -15,6 +15,9 @@ const ANNOUNCED_LINES_MAX: usize = 500;
 /// Recipients of the original taken when the bounce names nobody.
 const ORIGINAL_RECIPIENTS_MAX: usize = 20;
 
+/// What is written before an address to say of which kind it is.
+const KINDS: &[&str] = &["smtp", "mailto", "rfc822"];
+
 /// Words of a line that tells of an error, wherever its address stands.
 static ERROR_WORDS: Phrases = Phrases::new(&[
     "unknown",
@@ -262,6 +265,9 @@ fn first_address(line: &str) -> Option<String> {
     {
         address = behind;
     }
+    // `[SMTP:x@y]`, `mailto:x@y`: the kind of address is none of its letters.
+    let kind = start.split_once(':').filter(|(kind, _)| KINDS.iter().any(|k| kind.eq_ignore_ascii_case(k)));
+    let start = kind.map_or(start, |(_, rest)| rest.trim_start());
     let offset = line.len() - start.len();
     // Exim: `name <address>`; Exchange: `'Display Name' on date` has none. What a server said is no name.
     let is_name = |name: &str| name.chars().count() <= 60 && !name.contains(':') && !status::Said::of(name).has_code();

@@ -126,7 +126,7 @@ fn is_mark(bare: &str, folded: &mut String) -> bool {
 }
 
 /// A text as one line.
-fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 1);
     for line in text.lines() {
         let before = out.len();
