@@ -26,7 +26,7 @@ mod words;
 
 pub use words::words;
 
-use crate::mail::{Class, Classification, Evidence, NormalizedMail};
+use crate::mail::{Bounce, Class, Classification, Evidence, NormalizedMail};
 
 /// The version of the rules, stored with each decision.
 pub const RULES_VERSION: i32 = 3;
@@ -39,7 +39,8 @@ const DETAIL_BYTES_MAX: usize = 120;
 pub fn classify(mail: &NormalizedMail, reverse_path: Option<&str>) -> Classification {
     let origin = origin::Origin::of(mail, reverse_path);
     if let Some(evidence) = report::report(mail) {
-        return Classification { class: Class::Report, evidence: vec![evidence], bounce: None };
+        let bounce = report::original(mail).map(|id| Bounce { recipients: Vec::new(), original_message_id: Some(id) });
+        return Classification { class: Class::Report, evidence: vec![evidence], bounce };
     }
     if let Some(found) = bounce::bounce(mail, &origin) {
         return found;

@@ -1,13 +1,27 @@
 //! Reports that are not about delivery: feedback (RFC 5965), DMARC (RFC 7489), TLS (RFC 8460),
 //! read receipts (RFC 8098).
 
-use super::fields::{blocks, get};
+use super::fields::{self, blocks, get};
 use super::{locale, shorten};
 use crate::mail::{Evidence, NormalizedMail, ReportPart};
 
 /// The evidence that a mail is a report, if it is one.
 pub(super) fn report(mail: &NormalizedMail) -> Option<Evidence> {
     feedback(mail).or_else(|| aggregate(mail)).or_else(|| disposition(mail))
+}
+
+/// Message-ID of the mail that a report is about: a receipt names it (RFC 8098 section 3.2.5), a complaint brings it.
+pub(super) fn original(mail: &NormalizedMail) -> Option<String> {
+    let of = |fits: &dyn Fn(&str) -> bool| mail.report_parts.iter().filter(|p| fits(&p.content_type)).collect::<Vec<_>>();
+    let named = of(&|kind| kind.ends_with("disposition-notification")).into_iter().find_map(|p| {
+        let blocks = blocks(&p.text);
+        let id = blocks.iter().find_map(|b| get(b, "original-message-id"))?;
+        fields::message_id(&format!("Message-ID: {id}"))
+    });
+    named.or_else(|| {
+        let brought = of(&|kind| matches!(kind, "message/rfc822" | "message/global") || kind.contains("rfc822-headers"));
+        brought.into_iter().find_map(|p| fields::message_id(&p.text))
+    })
 }
 
 fn evidence(code: &'static str, place: &str, detail: &str) -> Evidence {

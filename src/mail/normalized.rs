@@ -236,7 +236,7 @@ pub struct BouncedRecipient {
 pub struct Bounce {
     /// For whom it failed.
     pub recipients: Vec<BouncedRecipient>,
-    /// Message-ID of the mail that bounced, without `<>`.
+    /// Message-ID of the mail that bounced, or that a receipt or complaint is about, without `<>`.
     pub original_message_id: Option<String>,
 }
 
@@ -247,7 +247,7 @@ pub struct Classification {
     pub class: Class,
     /// Why; never empty except for `person`.
     pub evidence: Vec<Evidence>,
-    /// Filled for bounces and delays.
+    /// Filled for bounces and delays, and for reports that say which mail they are about.
     pub bounce: Option<Bounce>,
 }
 

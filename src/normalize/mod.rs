@@ -67,6 +67,7 @@ use crate::mail::{Header, NormalizedMail, Person};
 use reader::Reader;
 use repair::Repairs;
 use span::Span;
+use std::borrow::Cow;
 use structure::Tree;
 
 pub use sanitize::{ELEMENTS, GENERIC_ATTRIBUTES, sanitize};
@@ -293,6 +294,8 @@ fn read_date(mail: &mut NormalizedMail, repairs: &mut Repairs) {
 /// Message-IDs of a field, each once, the newest (last) `max`. What is in no brackets counts where
 /// nothing is in brackets and it looks like one.
 fn ids(value: &str, max: usize) -> Vec<String> {
+    let plain = unescaped_ids(value);
+    let value = plain.as_ref();
     let mut found: Vec<String> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     let mut rest = value;
@@ -321,6 +324,20 @@ fn ids(value: &str, max: usize) -> Vec<String> {
     let surplus = found.len().saturating_sub(max);
     found.drain(..surplus);
     found
+}
+
+/// What a program wrote as if it were html or a part of a URL: `&lt;1@x&gt;`, `%3C1%40x%3E`.
+fn unescaped_ids(value: &str) -> Cow<'_, str> {
+    let start = |text: &str| value.trim_start().get(..text.len()).is_some_and(|s| s.eq_ignore_ascii_case(text));
+    if start("&lt;") {
+        return value.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").into();
+    }
+    if !start("%3c") {
+        return value.into();
+    }
+    let mut bytes = Vec::with_capacity(value.len());
+    parameter::percent_decode(value.as_bytes(), &mut bytes);
+    charset::decode(&bytes, None, None).text.into_owned().into()
 }
 
 #[cfg(test)]
@@ -450,6 +467,8 @@ mod tests {
         assert_eq!(ids("Your message of Tue <a@b> by me", 50), ["a@b"]);
         assert_eq!(ids("<a@b><c@\n d", 50), ["a@b", "c@d"]);
         assert_eq!(ids("<1> <2> <3>", 2), ["2", "3"]);
+        assert_eq!(ids("&lt;a@b&gt; &lt;c@d&gt;", 50), ["a@b", "c@d"]);
+        assert_eq!(ids("%3Ca%2B1%40b%3E", 50), ["a+1@b"]);
     }
 
     #[test]

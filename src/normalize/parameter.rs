@@ -312,7 +312,7 @@ fn cut_escape(segment: &[u8]) -> Option<usize> {
     segment.after(percent + 1).iter().all(u8::is_ascii_hexdigit).then_some(percent)
 }
 
-fn percent_decode(value: &[u8], out: &mut Vec<u8>) {
+pub(super) fn percent_decode(value: &[u8], out: &mut Vec<u8>) {
     let mut rest = value;
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;

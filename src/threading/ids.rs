@@ -18,6 +18,70 @@ const BARE_ID_CHARS_MIN: usize = 12;
 const QUALIFIED_BY_PROVIDER: &[&str] = &["amazonses.com"];
 /// Digits of a counter: so few at a name that every machine has tell nothing apart.
 const COUNTER_DIGITS_MAX: usize = 6;
+/// What programs write where they have no id, and mailboxes that they write in its place.
+const NO_NAMES: &[&str] = &[
+    "null",
+    "(null)",
+    "nil",
+    "none",
+    "undefined",
+    "unknown",
+    "empty",
+    "false",
+    "nan",
+    "id",
+    "messageid",
+    "message-id",
+    "message_id",
+    "msgid",
+    "no-id",
+    "noid",
+    "no-message-id",
+    "nomessageid",
+    "missing",
+    "missing-id",
+    "message",
+    "mail",
+    "email",
+    "e-mail",
+    "webmail",
+    "form",
+    "webform",
+    "web-form",
+    "formmail",
+    "contact",
+    "contactform",
+    "contact-form",
+    "kontakt",
+    "website",
+    "web",
+    "www",
+    "www-data",
+    "apache",
+    "nobody",
+    "root",
+    "admin",
+    "administrator",
+    "webmaster",
+    "postmaster",
+    "mailer",
+    "mailer-daemon",
+    "info",
+    "office",
+    "support",
+    "service",
+    "help",
+    "helpdesk",
+    "sales",
+    "noreply",
+    "no-reply",
+    "no_reply",
+    "donotreply",
+    "do-not-reply",
+    "reply",
+];
+/// Signs of what a program was to replace.
+const OF_TEMPLATES: &[char] = &['{', '}', '[', ']', '%', '$'];
 /// Names that every machine has.
 const EVERY_MACHINE: &[&str] = &["localhost", "localhost.localdomain", "localdomain", "(none)", "127.0.0.1", "[127.0.0.1]"];
 
@@ -31,14 +95,14 @@ pub fn message_id_key(id: &str) -> &str {
     clean(id).unwrap_or(id)
 }
 
-/// A usable id, without `<>`; `None` for garbage, and for what can't be unique (`<1@localhost>`).
+/// A usable id, without `<>`; `None` for garbage, and for what can't be unique (`<1@localhost>`, `<form@shop.example>`).
 pub(super) fn clean(id: &str) -> Option<&str> {
     let id = id.trim().trim_start_matches('<').trim_end_matches('>').trim();
     if id.is_empty() || id.len() > ID_BYTES_MAX || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return None;
     }
     match id.split_once('@') {
-        Some((local, domain)) if local.is_empty() || domain.is_empty() || is_counter(local, domain) => None,
+        Some((local, domain)) if local.is_empty() || domain.is_empty() || is_counter(local, domain) || is_word(local) => None,
         Some(_) if is_made_here(id) => None,
         Some((local, domain)) if is_bare(local) && is_qualified_by_provider(domain) => Some(local),
         Some(_) => Some(id),
@@ -54,6 +118,12 @@ fn is_counter(local: &str, domain: &str) -> bool {
     local.len() <= COUNTER_DIGITS_MAX
         && local.bytes().all(|b| b.is_ascii_digit())
         && EVERY_MACHINE.iter().any(|name| domain.eq_ignore_ascii_case(name))
+}
+
+/// What every mail of a program has: no id at all, its mailbox, or what was to be replaced (`{{message_id}}`).
+fn is_word(local: &str) -> bool {
+    let is_left = || local.contains(OF_TEMPLATES) && !local.contains(|c: char| c.is_ascii_digit());
+    NO_NAMES.iter().any(|word| local.eq_ignore_ascii_case(word)) || is_left()
 }
 
 fn is_made_here(id: &str) -> bool {
@@ -79,8 +149,8 @@ pub(super) fn own(mail: &NormalizedMail) -> String {
     id + "@content-hash.invalid"
 }
 
-/// References, then In-Reply-To: each id once, oldest first, without the mail's own, without
-/// addresses of people that old clients put there; of more than `most` the newest.
+/// References, then In-Reply-To, which is the parent (RFC 5322 section 3.6.4) wherever References has it too: each id once, oldest
+/// first, without the mail's own, without addresses of people that old clients put there; of more than `most` the newest.
 pub(super) fn references(mail: &NormalizedMail, own: &str, most: usize) -> Vec<String> {
     let people: HashSet<String> = [&mail.from, &mail.sender]
         .into_iter()
@@ -90,8 +160,7 @@ pub(super) fn references(mail: &NormalizedMail, own: &str, most: usize) -> Vec<S
         .collect();
     let mut seen = HashSet::new();
     let mut newest_first: Vec<String> = Vec::new();
-    let known: HashSet<&str> = mail.references.iter().filter_map(|r| clean(r)).collect();
-    let answered = mail.in_reply_to.iter().filter_map(|r| clean(r)).filter(|r| !known.contains(r));
+    let answered = mail.in_reply_to.iter().filter_map(|r| clean(r));
     for id in answered.collect::<Vec<_>>().into_iter().rev().chain(mail.references.iter().rev().filter_map(|r| clean(r))) {
         if newest_first.len() == most {
             break;
@@ -120,6 +189,9 @@ mod tests {
     #[test]
     fn the_parent_comes_last_and_each_id_once() {
         let m = mail(&["a@x", "b@x", "a@x", "own@x"], &["b@x", "c@x"]);
+        assert_eq!(references(&m, "own@x", 50), ["a@x", "b@x", "c@x"]);
+        // Some write References the newest first, or in no order.
+        let m = mail(&["c@x", "b@x", "a@x"], &["c@x"]);
         assert_eq!(references(&m, "own@x", 50), ["b@x", "a@x", "c@x"]);
     }
 
@@ -158,6 +230,16 @@ mod tests {
         assert_eq!(clean("4711@Localhost.localdomain"), None);
         assert_eq!(clean("20260112091500.4711@localhost"), Some("20260112091500.4711@localhost"));
         assert_eq!(clean("1@shop"), Some("1@shop"));
+    }
+
+    #[test]
+    fn what_a_program_writes_into_every_mail_is_no_key() {
+        for id in ["null@x.test", "<Form@x.test>", "{{message_id}}@x.test", "%MSGID%@x.test", "no-reply@x.test"] {
+            assert_eq!(clean(id), None, "{id}");
+        }
+        for id in ["000001d9$a1b2$c3d4@x.test", "heater-again@x.test", "{8F2C-11}@x.test"] {
+            assert_eq!(clean(id), Some(id));
+        }
     }
 
     #[test]

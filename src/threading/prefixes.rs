@@ -91,6 +91,59 @@ pub(super) const PREFIXES: &[(&str, Prefix, Strength)] = &[
     ("persiųsta", Forward, Strong),      // Lithuanian
     ("edasi", Forward, Strong),          // Estonian
     ("ส่งต่อ", Forward, Strong),           // Thai
+    // Whole words, as some web mails and phones write them.
+    ("weitergeleitet", Forward, Strong),    // German
+    ("weiterleitung", Forward, Strong),     // German
+    ("doorgestuurd", Forward, Strong),      // Dutch
+    ("transféré", Forward, Strong),         // French
+    ("transfert", Forward, Weak),           // French
+    ("reenviado", Forward, Strong),         // Spanish
+    ("re-enviado", Forward, Strong),        // Spanish
+    ("reenvío", Forward, Strong),           // Spanish
+    ("encaminhado", Forward, Strong),       // Portuguese
+    ("reencaminhado", Forward, Strong),     // Portuguese
+    ("inoltrato", Forward, Strong),         // Italian
+    ("inoltra", Forward, Strong),           // Italian
+    ("reenviat", Forward, Strong),          // Catalan
+    ("vidarebefordrat", Forward, Strong),   // Swedish
+    ("vidarebefordran", Forward, Strong),   // Swedish
+    ("videresendt", Forward, Strong),       // Danish, Norwegian
+    ("videresend", Forward, Strong),        // Danish, Norwegian
+    ("välitetty", Forward, Strong),         // Finnish
+    ("framsent", Forward, Strong),          // Icelandic
+    ("przekazane", Forward, Strong),        // Polish
+    ("przekazano", Forward, Strong),        // Polish
+    ("przekaż", Forward, Strong),           // Polish
+    ("přeposláno", Forward, Strong),        // Czech
+    ("přeposlaná zpráva", Forward, Strong), // Czech
+    ("preposlané", Forward, Strong),        // Slovak
+    ("továbbítva", Forward, Strong),        // Hungarian
+    ("továbbított", Forward, Strong),       // Hungarian
+    ("redirecționat", Forward, Strong),     // Romanian
+    ("prosleđeno", Forward, Strong),        // Serbian
+    ("прослеђено", Forward, Strong),        // Serbian
+    ("препратено", Forward, Strong),        // Bulgarian, Macedonian
+    ("преп", Forward, Strong),              // Bulgarian
+    ("posredovano", Forward, Strong),       // Slovene
+    ("edastatud", Forward, Strong),         // Estonian
+    ("pārsūtīts", Forward, Strong),         // Latvian
+    ("persiunčiama", Forward, Strong),      // Lithuanian
+    ("переслано", Forward, Strong),         // Russian
+    ("пересылка", Forward, Strong),         // Russian
+    ("переадресация", Forward, Strong),     // Russian
+    ("переслане", Forward, Strong),         // Ukrainian
+    ("переадресовано", Forward, Strong),    // Ukrainian
+    ("προώθ", Forward, Strong),             // Greek
+    ("προώθηση", Forward, Strong),          // Greek
+    ("iletildi", Forward, Strong),          // Turkish
+    ("iletilen", Forward, Strong),          // Turkish
+    ("مُعاد توجيهها", Forward, Strong),      // Arabic
+    ("معاد توجيهها", Forward, Strong),      // Arabic
+    ("轉發", Forward, Strong),              // Chinese, traditional
+    ("转寄", Forward, Strong),              // Chinese
+    ("전달됨", Forward, Strong),            // Korean
+    ("diteruskan", Forward, Strong),        // Indonesian
+    ("terusan", Forward, Weak),             // Indonesian
 ];
 
 /// Finnish for "reply", Danish and Norwegian for "forward": what the mail refers to decides.
