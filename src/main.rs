@@ -4,6 +4,12 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let report = std::panic::take_hook();
+    // The same where a line was printed and nobody reads on: no fault of anybody's.
+    std::panic::set_hook(Box::new(move |panic| match panic.payload_as_str() {
+        Some(words) if words.starts_with("failed printing to stdout") => std::process::exit(0),
+        _ => report(panic),
+    }));
     match tidegate::cli::run(tidegate::cli::Cli::parse()) {
         Ok(code) => code,
         // Who reads the output has seen enough (`… | head`).

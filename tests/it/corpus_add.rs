@@ -165,7 +165,14 @@ fn what_can_not_be_is_said_once_with_the_way_out() {
     let (code, _, said) = desk.corpus(&["add", "nowhere.eml", "--in", "charset", "--name", "tuba", "--what", "a wrong label"]);
     assert_eq!((code, said.matches("No such file").count()), (Some(1), 1), "{said}");
     let (code, _, said) = desk.corpus(&["--corpus", "elsewhere", "check"]);
-    assert_eq!((code, said.matches("No such file").count()), (Some(1), 1), "{said}");
+    assert!(code == Some(2) && said.contains("no folder `elsewhere`") && said.contains("--corpus FOLDER"), "{said}");
+    let folder = desk.root().with_file_name("too-many");
+    for n in 0..100 {
+        write(&folder.join(format!("{n}.eml")), MAIL);
+    }
+    let (code, _, said) =
+        desk.corpus(&["add", folder.to_str().unwrap(), "--in", "charset", "--name", "tuba", "--what", "a wrong label"]);
+    assert!(code == Some(1) && said.contains("more than 99 mails"), "{said}");
     std::fs::remove_dir_all(desk.root()).unwrap();
     let (code, _, said) = add("oboe");
     assert!(code == Some(2) && said.contains("--corpus FOLDER"), "{said}");

@@ -103,6 +103,24 @@ fn a_command_that_looks_makes_no_database_where_there_is_none() {
 }
 
 #[test]
+fn who_reads_no_further_is_not_told_of_a_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    prints(dir.path(), &["org", "add", "acme"]);
+    for arguments in [&["org", "ls"][..], &["serve", "--check"], &["user", "add", "ann"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.args(arguments).env("TIDEGATE_DATA__DIR", dir.path()).stdin(Stdio::null()).stderr(Stdio::piped());
+        for key in ["SMTP", "LMTP", "WEB"] {
+            command.env(format!("TIDEGATE_{key}__LISTEN"), "[\"127.0.0.1:0\"]");
+        }
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.stdout(writer).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && said.is_empty(), "{arguments:?}: {:?} {said}", output.status);
+    }
+}
+
+#[test]
 fn a_file_that_is_no_database_is_not_called_away() {
     let dir = tempfile::tempdir().unwrap();
     crate::gateway::write(

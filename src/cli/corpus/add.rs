@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Exit code of wrong use.
-const USED_WRONGLY: u8 = 2;
+/// Mails of one sample: their names have two digits, and nobody reads more. A folder named by mistake ends here.
+const MAILS_MAX: usize = 99;
 
 /// Options of `tidegate corpus add`.
 #[derive(Debug, Clone, clap::Args)]
@@ -82,7 +82,7 @@ fn sentence(said: &str) -> Result<String, String> {
 /// What is wrong with where the sample shall go, in words for who asked.
 fn misplaced(args: &Args, corpus: &Path, root: &Path) -> Option<String> {
     if !corpus.is_dir() && corpus == Path::new("corpus") {
-        return Some("there is no folder `corpus` here: go to Tidegate's source folder first, or say --corpus FOLDER".to_owned());
+        return Some(super::absent(corpus));
     }
     let families = corpus::families(corpus);
     if !args.new_family && !families.contains(&args.family) {
@@ -110,7 +110,7 @@ pub(super) fn run(args: &Args, corpus: &Path, global: &Global) -> anyhow::Result
     // Before a mail is taken out of a gateway's care for it.
     if let Some(said) = misplaced(args, corpus, &root) {
         eprintln!("tidegate: {said}");
-        return Ok(ExitCode::from(USED_WRONGLY));
+        return Ok(ExitCode::from(super::USED_WRONGLY));
     }
     let mut raws = had(args, global)?;
     let scrubs = args.scrub || !args.private && !args.as_it_is;
@@ -177,6 +177,10 @@ fn had(args: &Args, global: &Global) -> anyhow::Result<Vec<Vec<u8>>> {
     }
     for mail in mails::walk(&args.paths) {
         raws.push(mail?.raw);
+        anyhow::ensure!(
+            raws.len() <= MAILS_MAX,
+            "more than {MAILS_MAX} mails: name the files that the failure needs, not a whole folder"
+        );
     }
     anyhow::ensure!(
         !raws.is_empty(),

@@ -12,8 +12,16 @@ mod scrub;
 
 use super::Global;
 use clap::Subcommand;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Exit code of wrong use.
+const USED_WRONGLY: u8 = 2;
+
+/// That there are no samples where they were looked for.
+fn absent(corpus: &Path) -> String {
+    format!("there is no folder `{}` here: go to Tidegate's source folder first, or say --corpus FOLDER", corpus.display())
+}
 
 /// Options of `tidegate corpus`.
 #[derive(Debug, Clone, clap::Args)]
@@ -45,6 +53,10 @@ enum Command {
 /// The corpus can't be read, or a sample can't be written.
 pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     match args.command {
+        Command::Check(_) | Command::List(_) if !args.corpus.is_dir() => {
+            eprintln!("tidegate: {}", absent(&args.corpus));
+            Ok(ExitCode::from(USED_WRONGLY))
+        }
         Command::Check(check) => check::run(&check, &args.corpus),
         Command::List(list) => list::run(&list, &args.corpus),
         Command::Add(add) => add::run(&add, &args.corpus, global),

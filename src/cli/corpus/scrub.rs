@@ -7,14 +7,14 @@
 use crate::corpus;
 use anyhow::Context;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Options of `tidegate corpus scrub`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
-    /// The mails; what is the same in several stays the same
+    /// The mails; what is the same in several stays the same; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     paths: Vec<PathBuf>,
     /// Where to: a new file for one mail, a folder for several; else standard output
@@ -30,7 +30,11 @@ pub(super) struct Args {
 /// # Errors
 /// A mail can't be read, or the result can't be written.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let read = |path: &PathBuf| std::fs::read(path).with_context(|| path.display().to_string());
+    let from = |path: &Path| {
+        let mut mail = Vec::new();
+        if path == Path::new("-") { io::stdin().lock().read_to_end(&mut mail).map(|_| mail) } else { std::fs::read(path) }
+    };
+    let read = |path: &PathBuf| from(path).with_context(|| path.display().to_string());
     let mails: Vec<Vec<u8>> = args.paths.iter().map(read).collect::<Result<_, _>>()?;
     anyhow::ensure!(mails.len() == 1 || args.out.is_some(), "several mails need a folder to go to: --out FOLDER");
     let scrubbed = corpus::scrub(&mails, seed(args.seed)?);
