@@ -31,6 +31,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// Files open besides connections: segments, the database, certificates, logs.
+const OPEN_FILES_BESIDE: u64 = 200;
+
 /// Options of `tidegate serve`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Args {
@@ -75,6 +78,28 @@ pub(super) fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Raises the limit of open files to what the configuration may need, as far as this user may. A shell's usual 1,024 is
+/// below a thousand connections with what stands behind them.
+fn raise_open_files(config: &Config, limits: &Limits) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let connections = config.smtp.connections_max + limits.web_connections_max + config.database.connections_max as usize;
+    let wanted = connections as u64 + OPEN_FILES_BESIDE;
+    let now = getrlimit(Resource::Nofile);
+    if now.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let reached = now.maximum.map_or(wanted, |most| most.min(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(reached), maximum: now.maximum });
+    if raised.is_err() || reached < wanted {
+        tracing::warn!(
+            wanted,
+            may = reached,
+            "so many files may not be open at once: with all connections in use, more wait. Raise it (LimitNOFILE= of systemd, \
+             ulimit -n), or lower smtp.connections_max"
+        );
+    }
+}
+
 fn prepare_data_dir(config: &Config) -> Result<(), ConfigError> {
     let dir = &config.data.dir;
     let unusable = |e: &dyn std::fmt::Display| {
@@ -113,6 +138,7 @@ async fn gateway(
     listeners: Listeners,
 ) -> anyhow::Result<()> {
     let limits = Arc::new(config.limits());
+    raise_open_files(&config, &limits);
     let (metrics, registry) = Metrics::new();
     let (stop, shutdown) = watch::channel(false);
 

@@ -93,10 +93,41 @@ fn the_first_administrators_link_has_the_port_that_was_chosen() {
     assert!(link.contains(&format!("http://{web}/login/")) && !link.contains(":0/"), "{said:?}");
 }
 
+/// A start under a shell's limits of open files: what the process may have, and what its log says.
+fn with_open_files(limit: &str) -> (String, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit {limit} && exec \"$0\" serve"), env!("CARGO_BIN_EXE_tidegate")]);
+    command.env("TIDEGATE_DATA__DIR", dir.path().join("data")).stdin(Stdio::null()).stdout(Stdio::piped());
+    for key in ["SMTP", "LMTP", "WEB"] {
+        command.env(format!("TIDEGATE_{key}__LISTEN"), "[\"127.0.0.1:0\"]");
+    }
+    let mut child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let said = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert!(said.map_while(Result::ok).any(|line| line == "ready"), "{}", std::fs::read_to_string(&log).unwrap());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let _ = child.kill();
+    let _ = child.wait();
+    let open = limits.lines().find(|l| l.starts_with("Max open files")).unwrap().to_owned();
+    (open, std::fs::read_to_string(&log).unwrap())
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_for_the_connections_and_told_where_it_may_not_be() {
+    let (open, log) = with_open_files("-Sn 256");
+    assert!(!open.contains(" 256 "), "{open}");
+    assert!(!log.contains("LimitNOFILE"), "{log}");
+    let (open, log) = with_open_files("-n 256");
+    assert!(open.contains(" 256 ") && log.contains("LimitNOFILE") && log.contains("smtp.connections_max"), "{open}: {log}");
+}
+
 #[test]
 fn a_start_that_can_take_no_mail_for_want_of_room_says_so() {
     let gateway = Gateway::start("[journal]\ndisk_free_bytes_min = 9000000000000000000\n");
-    wait_until("the log says it", || gateway.log().contains("no mail can be taken"));
+    wait_until("the log says it", || {
+        gateway.log().contains("no mail can be taken") && gateway.log().contains("not ready any more")
+    });
     assert!(gateway.log().contains("disk_free_bytes_min"), "{}", gateway.log());
 }
 

@@ -42,9 +42,21 @@ pub(super) async fn readiness(
             Err(_) => Some(format!("no answer within {} s", READINESS_EVERY.as_secs())),
         };
         let now = Readiness { journal: journal.trouble(), database };
+        tell_changes(&readiness.borrow(), &now);
         readiness.send_if_modified(|old| std::mem::replace(old, now.clone()) != now);
         if !pause(READINESS_EVERY, &mut shutdown).await {
             return;
+        }
+    }
+}
+
+/// What stopped working, and what works again: the log of what is tried in between ends in neither.
+fn tell_changes(before: &Readiness, now: &Readiness) {
+    for (what, before, now) in [("journal", &before.journal, &now.journal), ("database", &before.database, &now.database)] {
+        match (before, now) {
+            (None, Some(why)) => tracing::warn!(what, why, "not ready any more"),
+            (Some(_), None) => tracing::info!(what, "ready again"),
+            _ => {}
         }
     }
 }
