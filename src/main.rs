@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         // Who reads the output has seen enough (`… | head`).
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tidegate: {error:#}");
+            eprintln!("tidegate: {}", tidegate::cli::said(&error));
             let used_wrongly = error.downcast_ref::<tidegate::config::ConfigError>().is_some();
             ExitCode::from(if used_wrongly { 2 } else { 1 })
         }

@@ -97,6 +97,19 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// An error for who typed the command: each cause once, and without the promise to try again that holds in a gateway alone.
+#[must_use]
+pub fn said(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words.push_str(": ");
+            words.push_str(&cause);
+        }
+    }
+    words.replace("It is tried again; is it running", "Is it running").replace("It is tried again", "Try again")
+}
+
 impl Global {
     /// The configuration as the options and the environment say.
     ///
@@ -124,5 +137,16 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cause_is_told_once_and_a_command_does_not_say_that_it_tries_again() {
+        let away = crate::store::Error::Unavailable { query: "connect", reason: "refused".to_owned() };
+        let error = anyhow::Error::from(crate::intake::ledger::LedgerError::from(away)).context("the books");
+        assert_eq!(
+            super::said(&error),
+            "the books: the dispositions can't be read: connect: the database is not available (refused). Is it running, and may this user \
+             reach it?"
+        );
     }
 }

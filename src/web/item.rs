@@ -148,7 +148,7 @@ fn outcome(item: &QuarantineItem, by: &str, next: Option<QuarantineId>) -> Marku
         p class=(class) role="status" {
             (verb) " by " (by)
             @if let Some(when) = item.decided_at_us { ", " (layout::time(when)) }
-            @if item.group_items > 1 { ", with all " (item.group_items) " mails of its group" }
+            @if item.group_items > 1 { ", with the others of its group" }
             (what)
             @match next {
                 Some(next) => a href={ (review::PATH) "/" (next) } { "Next held mail" }
