@@ -12,7 +12,7 @@
 use super::connection::{Bulk, Conn, Dialect, Query};
 use super::ledger::{self, Disposition, Pair};
 use super::plan::{self, Plan};
-use super::value::{Columns, Value, values};
+use super::value::{Columns, Value, key_text, values};
 use super::{Error, Store, index, now_us};
 use crate::mail::{
     ConversationId, Decision, DispositionKind, Evidence, HoldReason, May, MessageId, OrganisationId, Outcome, Prepared,
@@ -34,11 +34,12 @@ const LOCK: Query = Query::each(
             set_config('enable_mergejoin', 'off', true), pg_advisory_xact_lock(key)
      FROM unnest(string_to_array($1, ',')::bigint[]) AS key",
 );
+// What the message says that has an id, or one of those that have it.
 const DUPLICATES: Bulk = Bulk {
     name: "duplicates",
     head: "WITH k (organisation, message_id) AS (",
-    tail: ") SELECT m.organisation, m.message_id, m.message FROM k CROSS JOIN message_ids m
-           WHERE m.organisation = k.organisation AND m.message_id = k.message_id AND m.message IS NOT NULL",
+    tail: ") SELECT m.organisation, x.content_hash, x.id FROM k CROSS JOIN message_ids m CROSS JOIN messages x
+           WHERE m.organisation = k.organisation AND m.message_id = k.message_id AND x.id = m.message",
     width: 2,
 };
 const RELEASES: Bulk = Bulk {
@@ -125,18 +126,18 @@ async fn look_up(conn: &mut Conn, batch: &[Prepared]) -> Result<Known, Error> {
     let released = conn.bulk(&RELEASES, releases).await?;
     let released = released.iter().map(|row| row.get(RELEASES.name, 0).map(QuarantineId)).collect::<Result<_, _>>()?;
 
-    let asked: HashMap<(OrganisationId, String), [u8; 32]> = to_do
-        .iter()
-        .filter(|m| m.release.is_none())
-        .flat_map(|m| contents(m).map(|hash| ((m.organisation, plan::content_key(m, hash)), *hash)))
-        .collect();
+    let mut asked: BTreeSet<(OrganisationId, String)> = BTreeSet::new();
+    for mail in to_do.iter().filter(|m| m.release.is_none()) {
+        asked.insert((mail.organisation, key_text(&mail.keys.message_id).into_owned()));
+        asked.extend(contents(mail).map(|hash| (mail.organisation, plan::content_key(mail, hash))));
+    }
     let mut known: HashMap<(OrganisationId, [u8; 32]), MessageId> = HashMap::new();
-    let keys = asked.keys().flat_map(|(organisation, key)| values![*organisation, key]).collect();
+    let keys = asked.iter().flat_map(|(organisation, key)| values![*organisation, key]).collect();
     for row in conn.bulk(&DUPLICATES, keys).await? {
         let mut c = Columns::of(DUPLICATES.name, &row);
-        let key = (OrganisationId(c.take()?), c.take::<String>()?);
-        if let Some(hash) = asked.get(&key) {
-            known.insert((key.0, *hash), MessageId(c.take()?));
+        let organisation = OrganisationId(c.take()?);
+        if let Ok(hash) = <[u8; 32]>::try_from(c.take::<Vec<u8>>()?) {
+            known.insert((organisation, hash), MessageId(c.take()?));
         }
     }
 
@@ -225,8 +226,7 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
         plan.remember_people(&known.index, *touched);
     }
     let message = plan.attach(mail, &decision, conversation, &known.index);
-    plan.ties(mail, &known.index, conversation);
-    plan.content(mail, conversation, message);
+    plan.ties(mail, &known.index, conversation, message);
     known.index.apply(&mail.keys, &decision, conversation);
     known.contents.entry(content).or_insert(message);
     if let Some(release) = release {

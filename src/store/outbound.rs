@@ -103,11 +103,11 @@ impl Store {
             }
         };
         for id in sent.message_ids.iter().filter(|id| !id.is_empty()) {
-            plan.id(sent.organisation, id, conversation, IdStanding::Outbound);
+            plan.outbound_id(sent.organisation, id, conversation);
             plan.sent(sent.organisation, conversation, id, sent.sent_at_us);
         }
         for mark in &sent.marks {
-            plan.id(sent.organisation, mark, conversation, IdStanding::Outbound);
+            plan.outbound_id(sent.organisation, mark, conversation);
         }
         for person in sent.addressees.iter().filter(|p| !p.address.is_empty()) {
             let person = Person { name: person.name.clone(), address: person.address.to_lowercase() };

@@ -85,8 +85,17 @@ struct NewParticipant {
     role: &'static str,
 }
 
-/// Under what the content of a mail is kept: beside its Message-ID, with a blank, which no Message-ID has, so that both are
-/// on one page of the tree.
+/// What an id leads to.
+#[derive(Debug)]
+struct NewId {
+    conversation: ConversationId,
+    standing: IdStanding,
+    /// The mail that has it, for its next delivery to be known by.
+    message: Option<MessageId>,
+}
+
+/// Under what the content of a mail is kept whose Message-ID another mail had before: beside that id, with a blank, which no
+/// Message-ID has, so that both are on one page of the tree.
 pub(super) fn content_key(mail: &Prepared, content_hash: &[u8; 32]) -> String {
     let hash = data_encoding::HEXLOWER.encode(content_hash);
     format!("{} {hash}", key_text(&mail.keys.message_id))
@@ -105,8 +114,8 @@ pub(super) struct Plan {
     names: HashMap<(OrganisationId, String), String>,
     participants: BTreeMap<(ConversationId, String), NewParticipant>,
     leaving: Vec<(ConversationId, String)>,
-    ids: BTreeMap<(OrganisationId, String), (ConversationId, IdStanding)>,
-    contents: BTreeMap<(OrganisationId, String), (ConversationId, MessageId)>,
+    /// By the key they are stored under.
+    ids: BTreeMap<(OrganisationId, String), NewId>,
     attachments: Vec<Value>,
     items: Vec<Value>,
     attached_items: Vec<(QuarantineId, MessageId, Locator, OrganisationId)>,
@@ -145,7 +154,6 @@ impl Plan {
             participants: BTreeMap::new(),
             leaving: Vec::new(),
             ids: BTreeMap::new(),
-            contents: BTreeMap::new(),
             attachments: Vec::new(),
             items: Vec::new(),
             attached_items: Vec::new(),
@@ -363,27 +371,34 @@ impl Plan {
     }
 
     /// The ids a mail ties to a conversation, without those that the index knows to be as good already: a row that would
-    /// not change is not touched.
-    pub(super) fn ties(&mut self, mail: &Prepared, index: &ThreadIndex, conversation: ConversationId) {
+    /// not change is not touched. The row of its own id says which message it is, or a row beside it where another has the id.
+    pub(super) fn ties(&mut self, mail: &Prepared, index: &ThreadIndex, conversation: ConversationId, message: MessageId) {
         // A mail ties its own id first.
         for (n, id) in mail.keys.ties().enumerate() {
             let standing = if n == 0 { IdStanding::Seen } else { IdStanding::Mentioned };
             let known = index.ids.get(&(mail.organisation, id.to_owned()));
             if known.is_none_or(|known| known.standing < standing) {
-                self.id(mail.organisation, id, conversation, standing);
+                let message = (n == 0).then_some(message);
+                self.tie((mail.organisation, key_text(id).into_owned()), NewId { conversation, standing, message });
+            } else if n == 0 {
+                let key = content_key(mail, &mail.mail.content_hash);
+                self.tie((mail.organisation, key), NewId { conversation, standing, message: Some(message) });
             }
         }
     }
 
-    /// What a mail says, for its next delivery to be known by.
-    pub(super) fn content(&mut self, mail: &Prepared, conversation: ConversationId, message: MessageId) {
-        let key = content_key(mail, &mail.mail.content_hash);
-        self.contents.entry((mail.organisation, key)).or_insert((conversation, message));
+    /// An id of what the product sent leads to its conversation.
+    pub(super) fn outbound_id(&mut self, organisation: OrganisationId, id: &str, conversation: ConversationId) {
+        let new = NewId { conversation, standing: IdStanding::Outbound, message: None };
+        self.tie((organisation, key_text(id).into_owned()), new);
     }
 
-    pub(super) fn id(&mut self, organisation: OrganisationId, id: &str, conversation: ConversationId, standing: IdStanding) {
-        let entry = self.ids.entry((organisation, key_text(id).into_owned())).or_insert((conversation, standing));
-        entry.1 = entry.1.max(standing);
+    /// What a key was tied to first stays.
+    fn tie(&mut self, key: (OrganisationId, String), new: NewId) {
+        let (standing, message) = (new.standing, new.message);
+        let entry = self.ids.entry(key).or_insert(new);
+        entry.standing = entry.standing.max(standing);
+        entry.message = entry.message.or(message);
     }
 
     pub(super) fn merge(&mut self, merge: Merge) {
@@ -513,13 +528,10 @@ impl Plan {
             .into_iter()
             .flat_map(|((conversation, address), p)| values![conversation, address, p.organisation, p.name, p.role, now]);
         conn.bulk(&PARTICIPANTS, people.collect()).await?;
-        let ids = self.ids.into_iter().flat_map(|((organisation, id), (conversation, standing))| {
-            values![organisation, id, conversation, standing_word(standing), None::<MessageId>]
+        let ids = self.ids.into_iter().flat_map(|((organisation, id), new)| {
+            values![organisation, id, new.conversation, standing_word(new.standing), new.message]
         });
-        let contents = self.contents.into_iter().flat_map(|((organisation, key), (conversation, message))| {
-            values![organisation, key, conversation, standing_word(IdStanding::Seen), Some(message)]
-        });
-        conn.bulk(&IDS, ids.chain(contents).collect()).await?;
+        conn.bulk(&IDS, ids.collect()).await?;
         conn.bulk(&ATTACHMENTS, self.attachments).await?;
         conn.bulk(&ITEMS, self.items).await?;
         conn.bulk(&DISPOSITIONS, self.dispositions).await?;

@@ -71,7 +71,8 @@ pub(super) const PARTICIPANTS_LEAVE: Bulk = Bulk {
 pub(super) const IDS: Bulk = Bulk {
     name: "insert_message_ids",
     head: "INSERT INTO message_ids (organisation, message_id, conversation, standing, message)",
-    tail: "ON CONFLICT (organisation, message_id) DO UPDATE SET standing = excluded.standing
+    tail: "ON CONFLICT (organisation, message_id) DO UPDATE SET standing = excluded.standing,
+           message = COALESCE(message_ids.message, excluded.message)
            WHERE excluded.standing = 'outbound' OR (excluded.standing = 'seen' AND message_ids.standing = 'mentioned')",
     width: 5,
 };
