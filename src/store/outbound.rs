@@ -11,7 +11,7 @@ use super::merge::Merge;
 use super::plan::Plan;
 use super::value::values;
 use super::{Error, Store, now_us, page_rows};
-use crate::mail::{ConversationId, IdStanding, OrganisationId, Person};
+use crate::mail::{ConversationId, OrganisationId, Person};
 use uuid::Uuid;
 
 /// A mail that the product sent.

@@ -2,6 +2,7 @@
 
 use crate::database::Database;
 use crate::store_both::{Desk, decide};
+use sqlx::{AssertSqlSafe, Connection, Executor};
 use tidegate::store::{Error, Store};
 
 #[tokio::test]
@@ -49,4 +50,40 @@ async fn a_locked_database_is_busy_and_a_missing_schema_waits_for_a_migration() 
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
     store.directory().await.unwrap();
+}
+
+// The database notes what each connection of the store has set: there is no other way to see it from outside.
+#[tokio::test]
+async fn what_is_written_to_the_wal_is_compressed_where_the_role_may_and_nobody_said_otherwise() {
+    let Some(db) = Database::postgres().await else { return };
+    let mut server = sqlx::PgConnection::connect(&db.url).await.unwrap();
+    let name = db.url.split(['/', '?']).find(|s| s.starts_with("tidegate_test_")).unwrap();
+    let plain = format!("{name}_plain");
+    for statement in [
+        "CREATE TABLE noted (setting text)".to_owned(),
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN INSERT INTO noted VALUES (current_setting('wal_compression')); RETURN NEW; END $$"
+            .to_owned(),
+        "CREATE TRIGGER note BEFORE INSERT ON organisations FOR EACH ROW EXECUTE FUNCTION note()".to_owned(),
+        format!("CREATE ROLE {plain} LOGIN"),
+        format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {plain}"),
+    ] {
+        server.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let noted = async |url: &str| {
+        let store = Store::open(url, 1, std::time::Duration::from_secs(10), db.metrics.clone()).await.unwrap();
+        store.add_organisation(&uuid::Uuid::now_v7().to_string(), None).await.unwrap();
+        store.close().await;
+        let mut server = sqlx::PgConnection::connect(&db.url).await.unwrap();
+        sqlx::query_scalar::<_, String>("DELETE FROM noted RETURNING setting").fetch_one(&mut server).await.unwrap()
+    };
+    let knows_lz4 = "SELECT COUNT(*) FROM pg_settings WHERE name = 'wal_compression' AND 'lz4' = ANY (enumvals)";
+    assert_eq!(noted(&db.url).await, if db.number(knows_lz4).await == 1 { "lz4" } else { "off" });
+    let user = db.url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).unwrap().0;
+    let as_plain = db.url.replacen(user, &plain, 1);
+    assert_eq!(noted(&as_plain).await, "off", "connected all the same");
+    server.execute(AssertSqlSafe(format!("ALTER ROLE {plain} SET wal_compression = 'pglz'"))).await.unwrap();
+    assert_eq!(noted(&as_plain).await, "pglz");
+    server.execute(AssertSqlSafe(format!("DROP OWNED BY {plain}; DROP ROLE {plain}"))).await.unwrap();
+    db.remove().await;
 }
