@@ -222,4 +222,25 @@ impl Decision {
             customer: None,
         }
     }
+
+    /// What follows when the mail is a further delivery of one that is in `here`, decided as if it were new: the conversations
+    /// that only this delivery ties, and the one they become. None where that is nothing: what is held, and what no rule ties.
+    ///
+    /// Nothing goes on in a new conversation for it. With one that is over `here` is linked instead.
+    #[must_use]
+    pub fn of_repeat(mut self, here: ConversationId) -> Option<(ConversationId, Decision)> {
+        if self.hold.is_some() {
+            return None;
+        }
+        let Some(over) = self.continues.take() else {
+            return match self.place {
+                Where::New => None,
+                Where::Existing(home) => Some((home, self)),
+            };
+        };
+        self.links.retain(|link| link.kind != LinkKind::Continues);
+        let tied = std::iter::once(over).chain(self.merges.drain(..)).filter(|c| *c != here);
+        self.links.extend(tied.map(|conversation| Link { conversation, kind: LinkKind::Tied }));
+        Some((here, Decision { place: Where::Existing(here), may: May::Unverified, ..self }))
+    }
 }

@@ -122,25 +122,44 @@ impl ThreadIndex {
     /// Takes a decision into the index, so that later mails of the batch see it.
     /// `conversation` is where the mail went: an existing one or the fresh one.
     pub fn apply(&mut self, keys: &ThreadKeys, decision: &Decision, conversation: ConversationId) {
+        let went_on = decision.continues.and_then(|old| self.conversations.get(&old));
+        let (open, crowd) = (went_on.is_some_and(|old| old.open), went_on.and_then(|old| old.crowd));
+        let begun = ConversationFacts { created_at_us: keys.received_at_us, open, ..ConversationFacts::default() };
         let participants = self.participants_after(keys, decision, conversation);
-        let speaks = matches!(decision.may, May::Open | May::Participant);
-        let went_on = decision.continues.and_then(|old| self.conversations.get(&old)).is_some_and(|old| old.open);
-        let begun = ConversationFacts {
-            created_at_us: keys.received_at_us,
-            last_message_at_us: keys.received_at_us,
-            open: went_on,
-            ..ConversationFacts::default()
-        };
-        let mut facts = self.conversations.remove(&conversation).unwrap_or(begun);
+        let facts = self.conversations.entry(conversation).or_insert(begun);
         if facts.message_count == 0 {
             facts.last_message_at_us = keys.received_at_us;
         }
         facts.message_count += 1;
-        facts.crowd = facts.crowd.or_else(|| decision.continues.and_then(|old| self.conversations.get(&old)?.crowd));
+        facts.crowd = facts.crowd.or(crowd);
         facts.last_message_at_us = facts.last_message_at_us.max(keys.received_at_us);
-        if speaks {
+        if matches!(decision.may, May::Open | May::Participant) {
             (facts.open, facts.closed_at_us) = (true, None);
         }
+        self.join(keys, decision, conversation, participants);
+        if let Some(old) = decision.continues.and_then(|old| self.conversations.get_mut(&old)) {
+            old.continued_by = Some(conversation);
+        }
+        self.owners.insert(conversation, keys.organisation);
+        if !keys.base_subject.is_empty() {
+            let same = self.subjects.entry((keys.organisation, keys.base_subject.to_lowercase())).or_default();
+            same.retain(|c| *c != conversation && !decision.merges.contains(c));
+            if same.len() == crate::limits::SUGGESTIONS_MAX {
+                same.remove(0);
+            }
+            same.push(conversation);
+        }
+    }
+
+    /// The same for a further delivery of a mail that is in `conversation`: it ties what it ties, and is no message.
+    pub fn apply_repeat(&mut self, keys: &ThreadKeys, decision: &Decision, conversation: ConversationId) {
+        let participants = self.participants_after(keys, decision, conversation);
+        self.join(keys, decision, conversation, participants);
+    }
+
+    /// Merges, and the ids that the mail ties.
+    fn join(&mut self, keys: &ThreadKeys, decision: &Decision, conversation: ConversationId, participants: HashSet<String>) {
+        let mut facts = self.conversations.remove(&conversation).unwrap_or_default();
         facts.participants = participants;
         for merged in decision.merges.iter().filter(|m| **m != conversation) {
             let moved = self.conversations.entry(*merged).or_default();
@@ -153,19 +172,7 @@ impl ThreadIndex {
             facts.touched_by_person |= moved.touched_by_person;
             facts.open |= moved.open;
         }
-        if let Some(old) = decision.continues.and_then(|old| self.conversations.get_mut(&old)) {
-            old.continued_by = Some(conversation);
-        }
         self.conversations.insert(conversation, facts);
-        self.owners.insert(conversation, keys.organisation);
-        if !keys.base_subject.is_empty() {
-            let same = self.subjects.entry((keys.organisation, keys.base_subject.to_lowercase())).or_default();
-            same.retain(|c| *c != conversation && !decision.merges.contains(c));
-            if same.len() == crate::limits::SUGGESTIONS_MAX {
-                same.remove(0);
-            }
-            same.push(conversation);
-        }
         for (n, id) in keys.ties().enumerate() {
             let standing = if n == 0 { IdStanding::Seen } else { IdStanding::Mentioned };
             let key = (keys.organisation, id.to_owned());

@@ -141,10 +141,7 @@ async fn look_up(conn: &mut Conn, batch: &[Prepared]) -> Result<Known, Error> {
         }
     }
 
-    let new = to_do
-        .into_iter()
-        .filter(|m| m.release.is_some() || !contents(m).any(|hash| known.contains_key(&(m.organisation, *hash))))
-        .map(|m| (&m.keys, m.release.as_ref().and_then(|r| r.conversation)));
+    let new = to_do.into_iter().map(|m| (&m.keys, m.release.as_ref().and_then(|r| r.conversation)));
     let index = index::load(conn, new).await?;
     Ok(Known { dispositions, released, contents: known, index, counted: BTreeMap::new() })
 }
@@ -188,6 +185,7 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
         && let Some(message) = contents(mail).find_map(|hash| known.contents.get(&(mail.organisation, *hash)).copied())
     {
         plan.repeat(mail, message);
+        repeat(mail, decide, known, plan)?;
         done(known, mail, DispositionKind::Duplicate, None);
         return Ok(Outcome::DuplicateOf(message));
     }
@@ -226,7 +224,6 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
         plan.remember_people(&known.index, *touched);
     }
     let message = plan.attach(mail, &decision, conversation, &known.index);
-    plan.ties(mail, &known.index, conversation, message);
     known.index.apply(&mail.keys, &decision, conversation);
     known.contents.entry(content).or_insert(message);
     if let Some(release) = release {
@@ -235,6 +232,21 @@ fn one(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) 
     }
     done(known, mail, DispositionKind::Attached, None);
     Ok(Outcome::Attached { message, conversation, decision: Box::new(decision) })
+}
+
+/// What only this delivery of a mail that is there ties: a relay, a list or a Bcc may bring another envelope or References.
+fn repeat(mail: &Prepared, decide: Decide<'_>, known: &mut Known, plan: &mut Plan) -> Result<(), Error> {
+    let own = known.index.ids.get(&(mail.organisation, mail.keys.message_id.clone()));
+    let Some(here) = own.map(|own| known.index.current(own.conversation)) else { return Ok(()) };
+    let decision = decide(&mail.keys, &known.index, ConversationId(Uuid::now_v7()));
+    let Some((conversation, mut decision)) = decision.of_repeat(here) else { return Ok(()) };
+    keep_tenants_apart(mail, &mut decision, &known.index, conversation, false)?;
+    for touched in decision.merges.iter().chain([&conversation]) {
+        plan.remember_people(&known.index, *touched);
+    }
+    plan.join(mail, &decision, conversation, &known.index, None);
+    known.index.apply_repeat(&mail.keys, &decision, conversation);
+    Ok(())
 }
 
 /// Counts a mail against loops and floods; says as which item of which group it is held, and why.

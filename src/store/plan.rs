@@ -321,13 +321,29 @@ impl Plan {
         if let Some(old) = decision.continues {
             self.steps.push(Step::Continue(old, conversation));
         }
+        self.join(mail, decision, conversation, index, Some(message));
+        message
+    }
+
+    /// What the mail ties to its conversation: others, which are linked to it or become one with it, and ids.
+    pub(super) fn join(
+        &mut self,
+        mail: &Prepared,
+        decision: &Decision,
+        conversation: ConversationId,
+        index: &ThreadIndex,
+        message: Option<MessageId>,
+    ) {
         for link in decision.links.iter().filter(|l| l.conversation != conversation) {
             self.links.insert((conversation, link.conversation, link.kind.as_str()));
+        }
+        if !decision.merges.is_empty() {
+            self.changed(mail, conversation, index);
         }
         for merged in &decision.merges {
             self.merge(Merge { organisation: mail.organisation, from: *merged, into: conversation });
         }
-        message
+        self.ties(mail, index, conversation, message);
     }
 
     /// The mail was held, and is not any more.
@@ -372,17 +388,17 @@ impl Plan {
 
     /// The ids a mail ties to a conversation, without those that the index knows to be as good already: a row that would
     /// not change is not touched. The row of its own id says which message it is, or a row beside it where another has the id.
-    pub(super) fn ties(&mut self, mail: &Prepared, index: &ThreadIndex, conversation: ConversationId, message: MessageId) {
+    fn ties(&mut self, mail: &Prepared, index: &ThreadIndex, conversation: ConversationId, message: Option<MessageId>) {
         // A mail ties its own id first.
         for (n, id) in mail.keys.ties().enumerate() {
             let standing = if n == 0 { IdStanding::Seen } else { IdStanding::Mentioned };
             let known = index.ids.get(&(mail.organisation, id.to_owned()));
             if known.is_none_or(|known| known.standing < standing) {
-                let message = (n == 0).then_some(message);
+                let message = message.filter(|_| n == 0);
                 self.tie((mail.organisation, key_text(id).into_owned()), NewId { conversation, standing, message });
-            } else if n == 0 {
+            } else if n == 0 && message.is_some() {
                 let key = content_key(mail, &mail.mail.content_hash);
-                self.tie((mail.organisation, key), NewId { conversation, standing, message: Some(message) });
+                self.tie((mail.organisation, key), NewId { conversation, standing, message });
             }
         }
     }
@@ -410,18 +426,23 @@ impl Plan {
         });
     }
 
-    /// The conversation has one more message, whose ordinal will stand at this place of the rows; gives what it is as things
-    /// stand.
-    fn change(&mut self, mail: &Prepared, id: ConversationId, index: &ThreadIndex, speaks: bool, ordinal_at: usize) -> i64 {
+    /// What the batch does to a conversation: asked for before the decision is applied to the index, which counts on.
+    fn changed(&mut self, mail: &Prepared, id: ConversationId, index: &ThreadIndex) -> &mut Change {
         let before = || {
             let facts = index.conversations.get(&id);
             let (messages, at_us) = facts.map_or((0, mail.received_at_us), |f| (f.message_count, f.last_message_at_us));
             Change::new(mail.organisation, messages, at_us)
         };
-        let change = match self.new.get_mut(&id) {
+        match self.new.get_mut(&id) {
             Some(new) => &mut new.change,
             None => self.changed.entry(id).or_insert_with(before),
-        };
+        }
+    }
+
+    /// The conversation has one more message, whose ordinal will stand at this place of the rows; gives what it is as things
+    /// stand.
+    fn change(&mut self, mail: &Prepared, id: ConversationId, index: &ThreadIndex, speaks: bool, ordinal_at: usize) -> i64 {
+        let change = self.changed(mail, id, index);
         change.added += 1;
         // Of those received at once the last is the newest, because ids of messages grow.
         change.newest = change.newest.max(Some((mail.received_at_us, ordinal_at)));

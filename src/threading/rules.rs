@@ -30,7 +30,7 @@
 use crate::limits::SUGGESTIONS_MAX;
 use crate::mail::{
     Class, ConversationId, Decision, Evidence, HoldReason, IdStanding, Link, LinkKind, May, Rule, SenderAuth, Suggestion,
-    ThreadIndex, ThreadKeys, TokenPlace, Where,
+    ThreadIndex, ThreadKeys, TokenEvidence, TokenPlace, Where,
 };
 use std::collections::HashSet;
 
@@ -94,8 +94,10 @@ pub fn decide(keys: &ThreadKeys, index: &ThreadIndex, fresh: ConversationId) -> 
         may = May::Automatic;
     }
     let mut hold = keys.foreign_token.then_some(HoldReason::ForeignEvidence);
-    // Also with a reply address that was given to him: everybody has it whom he ever answered together with us.
-    if may == May::Participant && keys.auth == SenderAuth::Fail {
+    // Also with a reply address that was given to him: everybody has it whom he ever answered together with us. And also where
+    // the mail ties a conversation beside that he is not in, or that would be the way around.
+    let there = || home.iter().chain(&merges).any(|c| knows(keys, index, c));
+    if matches!(may, May::Participant | May::Unverified) && keys.auth == SenderAuth::Fail && there() {
         say("forged-sender", "header Authentication-Results", "the sender is a participant, and DMARC failed".to_owned());
         may = May::Unverified;
         // Lists break signatures; there it only lets nobody speak.
@@ -278,25 +280,23 @@ fn may(keys: &ThreadKeys, index: &ThreadIndex, home: Option<ConversationId>, mer
         return May::Automatic;
     }
     let Some(home) = home else { return May::Open };
-    let given = given(keys, index);
     // Where only programs have written so far, the first person begins the conversation.
     let inhabited: Vec<ConversationId> = std::iter::once(home)
         .chain(merges.iter().copied())
         .filter(|c| index.conversations.get(c).is_some_and(|f| !f.participants.is_empty()))
         .collect();
-    let knows = |c: &ConversationId| {
-        given.contains(c) || index.conversations.get(c).is_some_and(|f| f.participants.contains(&keys.sender))
-    };
     match inhabited.is_empty() {
         true => May::Open,
-        false if !keys.sender.is_empty() && inhabited.iter().all(knows) => May::Participant,
+        false if inhabited.iter().all(|c| knows(keys, index, c)) => May::Participant,
         false => May::Unverified,
     }
 }
 
-/// Conversations of which the sender shows a token that was given to him.
-fn given(keys: &ThreadKeys, index: &ThreadIndex) -> HashSet<ConversationId> {
-    keys.tokens.iter().filter(|t| t.addressee_is_sender).map(|t| index.current(t.conversation)).collect()
+/// The sender takes part there, or shows a token of it that was given to him.
+fn knows(keys: &ThreadKeys, index: &ThreadIndex, conversation: &ConversationId) -> bool {
+    let given = |t: &TokenEvidence| t.addressee_is_sender && index.current(t.conversation) == *conversation;
+    let takes_part = || index.conversations.get(conversation).is_some_and(|f| f.participants.contains(&keys.sender));
+    !keys.sender.is_empty() && (keys.tokens.iter().any(given) || takes_part())
 }
 
 /// Where it shows that the mail is one the product sent.

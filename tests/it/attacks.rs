@@ -488,6 +488,21 @@ fn row_a_participant_is_forged_without_from_or_beside_another() {
 }
 
 #[test]
+fn row_a_participant_is_forged_by_a_mail_that_also_ties_a_conversation_he_is_not_in() {
+    let mut desk = checked_desk();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    desk.take(&mail("mallory@m.test", "1@m.test", "Hello", &[]), DESK);
+    let failed = |m| with(m, "Authentication-Results", "mx.desk.test; dmarc=fail header.from=a.test");
+    let both = failed(mail("ann@a.test", "2@m.test", "Re: Invoice", &["1@a.test", "1@m.test"]));
+    let (decision, there) = desk.take(&both, DESK);
+    assert_eq!((there, decision.hold, decision.may), (ann, Some(HoldReason::ForgedParticipant), May::Unverified));
+    // Whoever fails DMARC and is in none of them is what every stranger is.
+    let stranger = failed(mail("bob@a.test", "3@m.test", "Re: Invoice", &["1@a.test"]));
+    let (decision, there) = desk.take(&stranger, DESK);
+    assert_eq!((there, decision.hold, decision.may), (ann, None, May::Unverified));
+}
+
+#[test]
 fn row_decoding_smuggles_nothing() {
     let mut desk = Desk::new();
     for address in [

@@ -18,6 +18,8 @@ pub(crate) const BEGUN: usize = 3;
 pub(crate) struct Mail {
     /// Two mails may have the same id: clients that make bad ones, and the same mail by two ways.
     pub(crate) id: u8,
+    /// What it says. Of those with one id that say the same each is a further delivery of the first.
+    pub(crate) says: u8,
     /// What it answers and what stands before that; ids of mails that may be lost.
     pub(crate) refers: Vec<u8>,
     pub(crate) from: u8,
@@ -69,9 +71,10 @@ fn mail(ids: u8) -> impl Strategy<Value = Mail> {
     let auth = prop_oneof![2 => Just(SenderAuth::Pass), 2 => Just(SenderAuth::Unknown), 1 => Just(SenderAuth::Fail)];
     let quotes = prop_oneof![1 => Just(None), 1 => (0..BEGUN as u8).prop_map(Some)];
     let shown = (tag, auth, quotes, prop::bool::weighted(0.1));
-    (0..ids, refers, 0..6u8, prop::collection::vec(0..6u8, 0..3), said, shown).prop_map(
-        |(id, refers, from, to, (class, kind, answers_forward, thread_index, tracker, token), shown)| Mail {
+    ((0..ids, 0..2u8), refers, 0..6u8, prop::collection::vec(0..6u8, 0..3), said, shown).prop_map(
+        |((id, says), refers, from, to, (class, kind, answers_forward, thread_index, tracker, token), shown)| Mail {
             id,
+            says,
             refers,
             from,
             to,

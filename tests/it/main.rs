@@ -36,6 +36,7 @@ mod store_server;
 mod store_who;
 mod threading_corpus;
 mod threading_order;
+mod threading_repeats;
 mod threading_rows;
 mod threading_rules;
 mod threading_store;

@@ -154,6 +154,7 @@ fn a_chain_of_two_thousand_mails_read_backwards_is_one_conversation() {
     for n in order {
         let mail = Mail {
             id: 0,
+            says: 0,
             refers: Vec::new(),
             from: 0,
             to: Vec::new(),

@@ -7,9 +7,8 @@ use tidegate::classify::classify;
 use tidegate::directory::{Directory, Mailbox};
 use tidegate::limits::Limits;
 use tidegate::mail::{
-    ConversationId, Decision, DispositionKind, Envelope, EnvelopeRecipient, JournalId, Locator, MailboxId, May, MessageId,
-    OrganisationId, Outcome, Position, Prepared, Protocol, QuarantineId, QuarantineReason, ReasonCode, Release, Rule, Versions,
-    Where,
+    ConversationId, Decision, Envelope, EnvelopeRecipient, JournalId, Locator, MailboxId, May, MessageId, OrganisationId,
+    Outcome, Position, Prepared, Protocol, QuarantineId, QuarantineReason, ReasonCode, Release, Rule, Versions,
 };
 use tidegate::normalize::normalize;
 use tidegate::store::{ConversationLink, QuarantineFilter, QuarantineState, Store};
@@ -19,17 +18,17 @@ use uuid::Uuid;
 const JOURNAL: JournalId = JournalId(Uuid::from_u128(7));
 
 /// A desk with one mailbox or more, whose mails are read as the gateway reads them.
-struct Desk {
-    store: Store,
-    organisation: OrganisationId,
+pub(crate) struct Desk {
+    pub(crate) store: Store,
+    pub(crate) organisation: OrganisationId,
     mailboxes: Vec<MailboxId>,
     directory: Directory,
-    limits: Limits,
+    pub(crate) limits: Limits,
     offset: std::cell::Cell<u32>,
 }
 
 impl Desk {
-    async fn new(db: &Database, name: &str, mailboxes: &[&str]) -> Desk {
+    pub(crate) async fn new(db: &Database, name: &str, mailboxes: &[&str]) -> Desk {
         let organisation = db.store.add_organisation(name, None).await.unwrap();
         let mut ids = Vec::new();
         for address in mailboxes {
@@ -47,7 +46,7 @@ impl Desk {
     }
 
     /// A mail to some of the mailboxes, received at this second.
-    fn mail(&self, second: i64, mailboxes: &[usize], raw: &str) -> Prepared {
+    pub(crate) fn mail(&self, second: i64, mailboxes: &[usize], raw: &str) -> Prepared {
         self.offset.set(self.offset.get() + 1);
         let mail = normalize(raw.replace('\n', "\r\n").as_bytes(), &self.limits);
         let reverse_path = mail.from.as_ref().map(|p| p.address.clone()).unwrap_or_default();
@@ -87,11 +86,11 @@ impl Desk {
         }
     }
 
-    async fn take(&self, mail: Prepared) -> Outcome {
+    pub(crate) async fn take(&self, mail: Prepared) -> Outcome {
         self.store.attach(&[mail], &decide).await.unwrap().remove(0)
     }
 
-    async fn attach(&self, mail: Prepared) -> (MessageId, ConversationId, Decision) {
+    pub(crate) async fn attach(&self, mail: Prepared) -> (MessageId, ConversationId, Decision) {
         match self.take(mail).await {
             Outcome::Attached { message, conversation, decision } => (message, conversation, *decision),
             other => panic!("attached was expected: {other:?}"),
@@ -100,7 +99,7 @@ impl Desk {
 }
 
 /// A mail from Ann to the desk.
-fn raw(id: &str, subject: &str, more: &str, text: &str) -> String {
+pub(crate) fn raw(id: &str, subject: &str, more: &str, text: &str) -> String {
     format!(
         "From: Ann <ann@a.test>\nTo: help@desk.test\nSubject: {subject}\nDate: Tue, 24 Nov 2026 10:00:00 +0100\n\
          Message-ID: <{id}>\n{more}\n{text}\n"
@@ -419,55 +418,6 @@ on_both_databases! {
         assert_eq!(other.attach(other.mail(2, &[0], &reply)).await.1, *b);
     }
 
-    async fn the_same_message_id_with_other_words_is_never_a_duplicate(db: Database) {
-        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
-        let (_, first, _) = desk.attach(desk.mail(1, &[0], &raw("1@bad.test", "Scan", "", "page one"))).await;
-        let (_, second, decision) = desk.attach(desk.mail(2, &[0], &raw("1@bad.test", "Scan", "", "page two"))).await;
-        assert_eq!((first, decision.place), (second, Where::Existing(first)), "kept, beside the first");
-        assert_eq!(desk.store.conversation(first).await.unwrap().message_count, 2);
-    }
-
-    async fn whatever_has_an_id_the_next_delivery_of_each_is_known(db: Database) {
-        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
-        let sent = tidegate::store::Outbound {
-            organisation: desk.organisation,
-            conversation: None,
-            message_ids: vec!["out@desk.test".into()],
-            marks: vec![],
-            subject: "Invoice".into(),
-            addressees: vec![],
-            sent_at_us: 1,
-        };
-        desk.store.register_outbound(&sent).await.unwrap();
-        // Mentioned before it is seen; then had by two mails; and an id that the product gave out; and one too long for a key.
-        let long = format!("{}@a.test", "i".repeat(900));
-        let mails = [
-            raw("2@a.test", "Re: Scan", "References: <1@a.test>\n", "an answer"),
-            raw("1@a.test", "Scan", "", "page one"),
-            raw("1@a.test", "Scan", "", "page two"),
-            raw("1@a.test", "Scan", "", "page three"),
-            raw("out@desk.test", "Invoice", "", "what was sent"),
-            raw(&long, "Long", "", "one"),
-            raw(&long, "Long", "", "two"),
-        ];
-        let mut messages = Vec::new();
-        for (n, mail) in (1..).zip(&mails) {
-            messages.push(desk.attach(desk.mail(n, &[0], mail)).await.0);
-        }
-        for (n, (mail, message)) in (11..).zip(mails.iter().zip(messages)) {
-            assert_eq!(desk.take(desk.mail(n, &[0], mail)).await, Outcome::DuplicateOf(message), "{mail}");
-        }
-    }
-
-    async fn mails_without_a_message_id_are_told_apart_by_what_they_say(db: Database) {
-        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
-        let without = |text: &str| raw("x", "Fax", "", text).replace("Message-ID: <x>\n", "");
-        let (one, a, _) = desk.attach(desk.mail(1, &[0], &without("one"))).await;
-        let (_, b, _) = desk.attach(desk.mail(2, &[0], &without("two"))).await;
-        assert_ne!(a, b);
-        assert_eq!(desk.take(desk.mail(3, &[0], &without("one"))).await, Outcome::DuplicateOf(one));
-    }
-
     async fn a_system_that_keeps_no_references_is_suggested_where_it_quotes_what_the_product_wrote(db: Database) {
         let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
         let (_, there, _) = desk.attach(desk.mail(1, &[0], &raw("1@a.test", "Delivery", "", "Where is it?"))).await;
@@ -491,32 +441,5 @@ on_both_databases! {
         assert_eq!((decision.suggestions[0].conversation, decision.suggestions[0].rule), (there, Rule::QuotedText));
         let (.., decision) = desk.attach(desk.mail(4, &[0], &answer(2, "mallory@m.test"))).await;
         assert!(decision.suggestions.is_empty(), "of another domain: {decision:?}");
-    }
-
-    async fn what_the_product_sent_is_no_duplicate_of_what_comes_in(db: Database) {
-        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
-        let sent = tidegate::store::Outbound {
-            organisation: desk.organisation,
-            conversation: None,
-            message_ids: vec!["out@desk.test".into()],
-            marks: vec![],
-            subject: "Invoice".into(),
-            addressees: vec![],
-            sent_at_us: 1,
-        };
-        let conversation = desk.store.register_outbound(&sent).await.unwrap().conversation;
-        let copy = desk.mail(1, &[0], &raw("out@desk.test", "Invoice", "", "the mail one sends to oneself"));
-        let (_, there, decision) = desk.attach(copy).await;
-        assert_eq!((there, decision.may), (conversation, May::Automatic), "shown, and nothing follows from it");
-    }
-
-    async fn the_same_mail_after_a_lost_reply_is_one_message_with_a_count(db: Database) {
-        let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
-        let mail = desk.mail(1, &[0], &raw("1@a.test", "Invoice", "", "one"));
-        let (message, _, _) = desk.attach(mail.clone()).await;
-        assert_eq!(desk.take(mail).await, Outcome::Already(DispositionKind::Attached), "the same position: a repeat");
-        let again = desk.mail(2, &[0], &raw("1@a.test", "Invoice", "", "one"));
-        assert_eq!(desk.take(again).await, Outcome::DuplicateOf(message));
-        assert_eq!(desk.store.message(message).await.unwrap().repeats, 1);
     }
 }

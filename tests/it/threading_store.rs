@@ -37,9 +37,9 @@ fn case() -> impl Strategy<Value = Case> {
         .prop_map(|((mails, order), cuts, touched, closed, policy)| Case { mails, order, cuts, touched, closed, policy })
 }
 
-fn prepared(keys: ThreadKeys, journal: u128, offset: u32) -> Prepared {
-    let mut content_hash = [0; 32];
-    content_hash[..4].copy_from_slice(&offset.to_be_bytes());
+fn prepared(keys: ThreadKeys, says: u8, journal: u128, offset: u32) -> Prepared {
+    let mut content_hash = [says; 32];
+    content_hash[1..=keys.message_id.len()].copy_from_slice(keys.message_id.as_bytes());
     Prepared {
         locator: Locator { journal: JournalId(Uuid::from_u128(journal)), position: Position { segment: 1, offset } },
         received_at_us: keys.received_at_us,
@@ -98,7 +98,7 @@ async fn attach_all(db: &Database, stores: &[Store], case: &Case, n: usize) -> V
         let (batch, after) = rest.split_at((*cut).min(rest.len()));
         rest = after;
         let keys = |m: usize| ThreadKeys { policy, ..keys(&case.mails[m], m, organisation, &begun) };
-        batches.push(batch.iter().map(|m| (*m, prepared(keys(*m), n as u128 + 1, *m as u32 + 1))).collect());
+        batches.push(batch.iter().map(|m| (*m, prepared(keys(*m), case.mails[*m].says, n as u128 + 1, *m as u32 + 1))).collect());
     }
     let mut shares: Vec<Vec<Vec<(usize, Prepared)>>> = vec![Vec::new(); WORKERS];
     for (at, batch) in batches.into_iter().filter(|b| !b.is_empty()).enumerate() {
@@ -116,7 +116,9 @@ async fn attach_all(db: &Database, stores: &[Store], case: &Case, n: usize) -> V
                     }
                 };
                 for ((m, _), outcome) in batch.iter().zip(outcomes) {
-                    let Outcome::Attached { message, .. } = outcome else { panic!("{outcome:?}") };
+                    let (Outcome::Attached { message, .. } | Outcome::DuplicateOf(message)) = outcome else {
+                        panic!("{outcome:?}")
+                    };
                     done.push((*m, message));
                 }
             }
