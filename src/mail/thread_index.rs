@@ -40,6 +40,9 @@ pub struct ConversationFacts {
     pub participants: HashSet<String>,
     /// How many there are, where not all of them are in `participants`: those who are asked about are.
     pub crowd: Option<usize>,
+    /// Somebody who was in none of them made conversations one, and nobody was in all: who writes here is unverified until the
+    /// product writes to him.
+    pub orphaned: bool,
     /// It was found to be one with this other conversation, which stays.
     pub alias_of: Option<ConversationId>,
     /// It is over and goes on in this one.
@@ -72,6 +75,14 @@ pub struct ThreadIndex {
     pub brakes: HashMap<(OrganisationId, String), BrakeState>,
 }
 
+impl ConversationFacts {
+    /// Persons have been there. Where only programs have written so far, the first person begins the conversation.
+    #[must_use]
+    pub fn inhabited(&self) -> bool {
+        self.orphaned || !self.participants.is_empty()
+    }
+}
+
 impl ThreadIndex {
     /// Follows aliases to the conversation that stays. Bounded: a loop made by hand ends.
     #[must_use]
@@ -102,12 +113,12 @@ impl ThreadIndex {
     ///
     /// A merge lets nobody into a conversation unless its author was in all of them: someone who
     /// knows a Message-ID must not get to read by tying the thread to one of his own. Otherwise
-    /// those stay who were in every conversation that the author was not in.
+    /// those stay who were in every conversation that the author was not in; where that is nobody, it is orphaned.
     #[must_use]
     pub fn participants_after(&self, keys: &ThreadKeys, decision: &Decision, conversation: ConversationId) -> HashSet<String> {
         let joined = || std::iter::once(conversation).chain(decision.continues).chain(decision.merges.iter().copied());
         let sets: Vec<&HashSet<String>> =
-            joined().filter_map(|c| self.conversations.get(&c)).map(|c| &c.participants).filter(|p| !p.is_empty()).collect();
+            joined().filter_map(|c| self.conversations.get(&c)).filter(|c| c.inhabited()).map(|c| &c.participants).collect();
         if matches!(decision.may, May::Open | May::Participant) {
             let mut all: HashSet<String> = sets.into_iter().flatten().cloned().collect();
             all.extend(keys.people.iter().map(|p| p.address.clone()));
@@ -123,8 +134,12 @@ impl ThreadIndex {
     /// `conversation` is where the mail went: an existing one or the fresh one.
     pub fn apply(&mut self, keys: &ThreadKeys, decision: &Decision, conversation: ConversationId) {
         let went_on = decision.continues.and_then(|old| self.conversations.get(&old));
-        let (open, crowd) = (went_on.is_some_and(|old| old.open), went_on.and_then(|old| old.crowd));
-        let begun = ConversationFacts { created_at_us: keys.received_at_us, open, ..ConversationFacts::default() };
+        let crowd = went_on.and_then(|old| old.crowd);
+        let begun = ConversationFacts {
+            created_at_us: keys.received_at_us,
+            open: went_on.is_some_and(|old| old.open),
+            ..ConversationFacts::default()
+        };
         let participants = self.participants_after(keys, decision, conversation);
         let facts = self.conversations.entry(conversation).or_insert(begun);
         if facts.message_count == 0 {
@@ -160,6 +175,9 @@ impl ThreadIndex {
     /// Merges, and the ids that the mail ties.
     fn join(&mut self, keys: &ThreadKeys, decision: &Decision, conversation: ConversationId, participants: HashSet<String>) {
         let mut facts = self.conversations.remove(&conversation).unwrap_or_default();
+        let joined = decision.merges.iter().chain(&decision.continues).filter_map(|c| self.conversations.get(c));
+        let inhabited = facts.inhabited() || joined.clone().any(ConversationFacts::inhabited);
+        facts.orphaned |= joined.clone().any(|c| c.orphaned) || (inhabited && participants.is_empty());
         facts.participants = participants;
         for merged in decision.merges.iter().filter(|m| **m != conversation) {
             let moved = self.conversations.entry(*merged).or_default();

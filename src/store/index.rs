@@ -24,7 +24,7 @@ const CONVERSATIONS: Bulk = Bulk {
     name: "index_conversations",
     head: "WITH k (id) AS (",
     tail: ") SELECT c.id, c.organisation, c.alias_of, c.continued_by, c.state, c.closed_at, c.created_at, c.last_message_at,
-           c.touched_by_person, c.message_count FROM k CROSS JOIN conversations c WHERE c.id = k.id",
+           c.touched_by_person, c.message_count, c.orphaned FROM k CROSS JOIN conversations c WHERE c.id = k.id",
     width: 1,
 };
 // One more than are wanted tells that there are more. SQLite has no LATERAL; see below.
@@ -273,6 +273,7 @@ async fn load_keys(
                 last_message_at_us: c.take()?,
                 touched_by_person: c.take()?,
                 message_count: c.take()?,
+                orphaned: c.take()?,
                 ..ConversationFacts::default()
             };
             next.extend(facts.alias_of.or(facts.continued_by).filter(|to| !index.conversations.contains_key(to)));

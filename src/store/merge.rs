@@ -50,7 +50,8 @@ const MERGE_FACTS: Query = Query::new(
      closed_at = CASE WHEN gone.state = 'open' OR conversation_records.state = 'open' THEN NULL
                  WHEN gone.closed_at > conversation_records.closed_at THEN gone.closed_at
                  ELSE conversation_records.closed_at END,
-     touched_by_person = conversation_records.touched_by_person OR gone.touched_by_person
+     touched_by_person = conversation_records.touched_by_person OR gone.touched_by_person,
+     orphaned = conversation_records.orphaned OR gone.orphaned
      FROM conversation_records AS gone WHERE gone.id = $1 AND conversation_records.id = $2",
 );
 // Whatever pointed to the one that goes points to the one that stays: chains have length one.

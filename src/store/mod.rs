@@ -144,6 +144,7 @@ impl Store {
                     ("fewer pages", include_str!("../../migrations/sqlite/0004_fewer_pages.sql")),
                     ("activity", include_str!("../../migrations/sqlite/0005_activity.sql")),
                     ("fewer pages still", include_str!("../../migrations/sqlite/0006_fewer_pages_still.sql")),
+                    ("orphaned", include_str!("../../migrations/sqlite/0007_orphaned.sql")),
                 ]);
                 match steps.run(write).await {
                     // Another process may have been at it at the same time: then the second look finds it done.
@@ -161,6 +162,7 @@ impl Store {
                     ("fewer pages", include_str!("../../migrations/postgres/0004_fewer_pages.sql")),
                     ("activity", include_str!("../../migrations/postgres/0005_activity.sql")),
                     ("fewer pages still", include_str!("../../migrations/postgres/0006_fewer_pages_still.sql")),
+                    ("orphaned", include_str!("../../migrations/postgres/0007_orphaned.sql")),
                 ]);
                 async {
                     let mut conn = pool.acquire().await?;

@@ -15,7 +15,7 @@ use super::outbox::{Event, EventKind, record};
 use super::value::{Value, count, json, key_text, values};
 use super::writes::{
     ATTACHMENTS, BRAKES, CONVERSATIONS, DISPOSITION_ATTACHED, DISPOSITIONS, IDS, ITEM_ATTACHED, ITEMS, LINKS, MAILBOXES,
-    MESSAGES, ORDINALS, OUTBOUND_MAILS, PARTICIPANTS, PARTICIPANTS_LEAVE, PROMOTE, REOPENED, REPEATS, SWEEP_BRAKES,
+    MESSAGES, ORDINALS, ORPHANED, OUTBOUND_MAILS, PARTICIPANTS, PARTICIPANTS_LEAVE, PROMOTE, REOPENED, REPEATS, SWEEP_BRAKES,
 };
 use crate::limits::{BRAKES_SWEPT_MIN, PARTICIPANTS_MAX};
 use crate::mail::{
@@ -114,6 +114,7 @@ pub(super) struct Plan {
     names: HashMap<(OrganisationId, String), String>,
     participants: BTreeMap<(ConversationId, String), NewParticipant>,
     leaving: Vec<(ConversationId, String)>,
+    orphaned: Vec<Value>,
     /// By the key they are stored under.
     ids: BTreeMap<(OrganisationId, String), NewId>,
     attachments: Vec<Value>,
@@ -153,6 +154,7 @@ impl Plan {
             names: HashMap::new(),
             participants: BTreeMap::new(),
             leaving: Vec::new(),
+            orphaned: Vec::new(),
             ids: BTreeMap::new(),
             attachments: Vec::new(),
             items: Vec::new(),
@@ -260,6 +262,9 @@ impl Plan {
             }
             let (after, organisation) = (facts.map_or(&nobody, |f| &f.participants), index.owners.get(&conversation));
             let Some(organisation) = organisation.copied() else { continue };
+            if facts.is_some_and(|facts| facts.orphaned) {
+                self.orphaned.extend(values![conversation]);
+            }
             let there = before.len().max(facts.and_then(|facts| facts.crowd).unwrap_or_default());
             let room = PARTICIPANTS_MAX.saturating_sub(there);
             let coming: BTreeSet<&String> = after.difference(&before).filter(|address| !address.is_empty()).collect();
@@ -579,6 +584,7 @@ impl Plan {
         let leaving =
             self.leaving.into_iter().flat_map(|(conversation, address)| values![conversation, key_text(&address).as_ref()]);
         conn.bulk(&PARTICIPANTS_LEAVE, leaving.collect()).await?;
+        conn.bulk(&ORPHANED, self.orphaned).await?;
         conn.bulk(&PROMOTE, promoted).await?;
         // Twice as many go as came, so that there are never more than the senders of a few windows.
         let swept = count(BRAKES_SWEPT_MIN.max(2 * self.brakes.len() / BRAKES.width));

@@ -25,6 +25,12 @@ pub(super) const REOPENED: Bulk = Bulk {
            WHERE conversation_records.id = k.id AND conversation_records.state = 'closed'",
     width: 1,
 };
+pub(super) const ORPHANED: Bulk = Bulk {
+    name: "orphan_conversations",
+    head: "WITH k (id) AS (",
+    tail: ") UPDATE conversation_records SET orphaned = TRUE FROM k WHERE conversation_records.id = k.id AND NOT orphaned",
+    width: 1,
+};
 pub(super) const MESSAGES: Bulk = Bulk {
     name: "insert_messages",
     head: "INSERT INTO messages (id, organisation, conversation, journal, position, received_at, reverse_path, size,

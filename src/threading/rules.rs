@@ -29,8 +29,8 @@
 
 use crate::limits::SUGGESTIONS_MAX;
 use crate::mail::{
-    Class, ConversationId, Decision, Evidence, HoldReason, IdStanding, Link, LinkKind, May, Rule, SenderAuth, Suggestion,
-    ThreadIndex, ThreadKeys, TokenEvidence, TokenPlace, Where,
+    Class, ConversationFacts, ConversationId, Decision, Evidence, HoldReason, IdStanding, Link, LinkKind, May, Rule, SenderAuth,
+    Suggestion, ThreadIndex, ThreadKeys, TokenEvidence, TokenPlace, Where,
 };
 use std::collections::HashSet;
 
@@ -283,7 +283,7 @@ fn may(keys: &ThreadKeys, index: &ThreadIndex, home: Option<ConversationId>, mer
     // Where only programs have written so far, the first person begins the conversation.
     let inhabited: Vec<ConversationId> = std::iter::once(home)
         .chain(merges.iter().copied())
-        .filter(|c| index.conversations.get(c).is_some_and(|f| !f.participants.is_empty()))
+        .filter(|c| index.conversations.get(c).is_some_and(ConversationFacts::inhabited))
         .collect();
     match inhabited.is_empty() {
         true => May::Open,

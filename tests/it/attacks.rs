@@ -503,6 +503,19 @@ fn row_a_participant_is_forged_by_a_mail_that_also_ties_a_conversation_he_is_not
 }
 
 #[test]
+fn row_a_stranger_who_tied_two_conversations_stays_one_in_what_they_became() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    desk.take(&mail("bob@b.test", "1@b.test", "Delivery", &[]), DESK);
+    for n in 1..4 {
+        let ties = mail("mallory@m.test", &format!("{n}@m.test"), "Re: Invoice", &["1@a.test", "1@b.test"]);
+        let (decision, there) = desk.take(&ties, DESK);
+        assert_eq!((there, decision.may), (ann, May::Unverified), "mail {n}");
+        assert!(!desk.participants(ann).contains("mallory@m.test"), "mail {n}");
+    }
+}
+
+#[test]
 fn row_decoding_smuggles_nothing() {
     let mut desk = Desk::new();
     for address in [

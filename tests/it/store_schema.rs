@@ -5,20 +5,21 @@ use crate::store_activity::MISCOUNTED;
 use crate::store_both::{Desk, decide};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-/// Undoes migration 0006.
+/// Undoes migrations 0006 and 0007.
 const BEFORE_0006: &str = "
     CREATE TABLE before AS SELECT * FROM conversations;
     DROP VIEW conversations;
     DROP INDEX messages_conversation;
     ALTER TABLE messages DROP COLUMN ordinal;
     CREATE INDEX messages_conversation ON messages (conversation, received_at, id);
+    ALTER TABLE conversation_records DROP COLUMN orphaned;
     ALTER TABLE conversation_records RENAME TO conversations;
     ALTER TABLE conversations ADD COLUMN last_message_at BIGINT NOT NULL DEFAULT 0;
     ALTER TABLE conversations ADD COLUMN message_count BIGINT NOT NULL DEFAULT 0;
     UPDATE conversations SET last_message_at = before.last_message_at, message_count = before.message_count
     FROM before WHERE before.id = conversations.id;
     DROP TABLE before;
-    DELETE FROM _sqlx_migrations WHERE version = 6;";
+    DELETE FROM _sqlx_migrations WHERE version >= 6;";
 /// What only PostgreSQL had.
 const BEFORE_0006_POSTGRES: &str = "
     ALTER TABLE messages ADD CONSTRAINT messages_conversation_fkey FOREIGN KEY (conversation) REFERENCES conversations (id);
@@ -98,6 +99,7 @@ fn both_databases_have_the_same_tables_and_columns() {
             include_str!("../../migrations/sqlite/0006_fewer_pages_still.sql"),
             include_str!("../../migrations/postgres/0006_fewer_pages_still.sql"),
         ),
+        (include_str!("../../migrations/sqlite/0007_orphaned.sql"), include_str!("../../migrations/postgres/0007_orphaned.sql")),
     ];
     let mut sqlite = Vec::new();
     for (one, other) in both {

@@ -273,6 +273,48 @@ on_both_databases! {
         assert_eq!(desk.store.message(bobs).await.unwrap().may, "participant");
     }
 
+    async fn what_a_stranger_made_one_is_nobodys_until_the_product_answers(db: Database) {
+        let mut desk = Desk::new(db, "acme", &["help@desk.test"]).await;
+        let from = |who: &str, id: &str, ids: &str| {
+            let references = if ids.is_empty() { String::new() } else { format!("References: {ids}\n") };
+            raw(id, "Invoice", &references, id).replace("Ann <ann@a.test>", &format!("<{who}>"))
+        };
+        let both = "<1@a.test> <1@b.test>";
+        let batch = [("ann@a.test", "1@a.test", ""), ("bob@b.test", "1@b.test", ""), ("mallory@m.test", "1@m.test", both)];
+        let batch: Vec<Prepared> = (1..).zip(batch).map(|(n, (who, id, ids))| desk.mail(n, &[0], &from(who, id, ids))).collect();
+        let outcomes = desk.store.attach(&batch, &decide).await.unwrap();
+        let Outcome::Attached { conversation: one, .. } = outcomes[2] else { panic!("{outcomes:?}") };
+        let nobody = async |conversation| desk.store.participants(conversation, None, 10).await.unwrap().is_empty();
+        let (_, there, decision) = desk.attach(desk.mail(4, &[0], &from("mallory@m.test", "2@m.test", both))).await;
+        assert_eq!((there, decision.may, nobody(one).await), (one, May::Unverified, true));
+        // One of his own tied to it brings him in as little.
+        desk.attach(desk.mail(5, &[0], &from("mallory@m.test", "3@m.test", ""))).await;
+        let (_, there, decision) = desk.attach(desk.mail(6, &[0], &from("mallory@m.test", "4@m.test", "<1@a.test> <3@m.test>"))).await;
+        assert_eq!((there, decision.may, nobody(one).await), (one, May::Unverified, true));
+        // Nor does it when that goes on elsewhere.
+        desk.store.set_conversation_open(one, false, "cli").await.unwrap();
+        desk.limits.threading.caps.closed_us_max = 1;
+        let later = tidegate::store::now_us() / 1_000_000 + 60;
+        let (_, next, decision) = desk.attach(desk.mail(later, &[0], &from("mallory@m.test", "5@m.test", both))).await;
+        assert_eq!((decision.continues, decision.may, nobody(next).await), (Some(one), May::Unverified, true));
+        let (_, there, decision) = desk.attach(desk.mail(later, &[0], &from("mallory@m.test", "6@m.test", both))).await;
+        assert_eq!((there, decision.may), (next, May::Unverified));
+        let sent = tidegate::store::Outbound {
+            organisation: desk.organisation,
+            conversation: Some(next),
+            message_ids: vec!["out@desk.test".to_owned()],
+            marks: vec![],
+            subject: "Re: Invoice".to_owned(),
+            addressees: vec![tidegate::mail::Person { name: String::new(), address: "ann@a.test".to_owned() }],
+            sent_at_us: later * 1_000_000,
+        };
+        desk.store.register_outbound(&sent).await.unwrap();
+        for (who, may) in [("ann@a.test", May::Participant), ("mallory@m.test", May::Unverified)] {
+            let (.., decision) = desk.attach(desk.mail(later, &[0], &from(who, &format!("7.{who}"), "<out@desk.test>"))).await;
+            assert_eq!(decision.may, may, "{who}");
+        }
+    }
+
     async fn of_a_crowd_only_those_are_loaded_who_are_asked_about_until_it_is_merged(db: Database) {
         let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
         let (_, there, _) = desk.attach(desk.mail(1, &[0], &raw("0@a.test", "Plan", "", "0"))).await;
