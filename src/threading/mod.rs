@@ -48,4 +48,4 @@ pub fn words() -> impl Iterator<Item = &'static str> {
 }
 
 /// The version of the rules, stored with each decision.
-pub const RULES_VERSION: i32 = 4;
+pub const RULES_VERSION: i32 = 5;
