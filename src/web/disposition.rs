@@ -6,9 +6,9 @@
 
 use super::problem::{Problem, sentence};
 use super::session::Staff;
-use super::{SharedApp, item, review};
+use super::{SharedApp, item, layout, review};
 use crate::mail::{ConversationId, QuarantineId};
-use crate::store;
+use crate::store::{self, Conversation};
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -16,17 +16,30 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+/// Characters of a conversation's subject on a button.
+const TITLE_CHARS_MAX: usize = 60;
 /// Characters of the reason for discarding.
 pub(super) const WHY_CHARS_MAX: usize = 500;
 
 /// The buttons of a held mail.
-pub(super) fn forms(staff: &Staff, id: QuarantineId) -> Markup {
+pub(super) fn forms(staff: &Staff, id: QuarantineId, suggested: &[(Conversation, String)]) -> Markup {
     let base = format!("{}/{id}", review::PATH);
     html! {
         form.actions method="post" action={ (base) "/release" } {
             (staff.csrf_field())
             button type="submit" { "Release" }
             span.soft { "The rules decide where it goes, and it is not held again." }
+        }
+        @for (conversation, why) in suggested {
+            form.actions method="post" action={ (base) "/release" } {
+                (staff.csrf_field())
+                input type="hidden" name="conversation" value=(conversation.id);
+                button.plain type="submit" { "Release into “" bdi { (layout::told(title(conversation))) } "”" }
+                span.soft {
+                    "It might belong there: " (why) ". That one is " (conversation.state) ", has " (conversation.message_count)
+                    @if conversation.message_count == 1 { " message." } @else { " messages." }
+                }
+            }
         }
         details {
             summary { "Release into a certain conversation" }
@@ -50,6 +63,15 @@ pub(super) fn forms(staff: &Staff, id: QuarantineId) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What a conversation is called on a button.
+fn title(conversation: &Conversation) -> &str {
+    match conversation.subject.char_indices().nth(TITLE_CHARS_MAX) {
+        _ if conversation.subject.trim().is_empty() => "no subject",
+        Some((end, _)) => &conversation.subject[..end],
+        None => &conversation.subject,
     }
 }
 

@@ -49,6 +49,10 @@ pub(super) async fn show(State(app): State<SharedApp>, staff: Staff, Path(id): P
     let read = reading::read(&app, item.locator).await;
     let proposed = if item.state == QuarantineState::Held { proposal::of(&app, &item, read.as_ref().ok()).await } else { None };
 
+    let suggested = match &proposed {
+        Some(proposed) => proposal::suggested(&app, proposed).await,
+        None => Vec::new(),
+    };
     let there = match &proposed {
         Some(proposed) => proposal::there(&app, proposed).await,
         None => None,
@@ -90,7 +94,7 @@ pub(super) async fn show(State(app): State<SharedApp>, staff: Staff, Path(id): P
                         a href={ (review::PATH) "/" (first) } { "Decide on the whole group" }
                     }
                 }
-                (disposition::forms(&staff, item.id))
+                (disposition::forms(&staff, item.id, &suggested))
             }
         }
         @match &read {

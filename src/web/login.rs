@@ -80,11 +80,9 @@ pub(super) async fn log_in(
     }
     if !app.throttle.admits(peer.ip(), &login.name, Instant::now()) {
         let minutes = app.limits.login_window.as_secs().div_ceil(60);
-        return Err(Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many-attempts",
-            format!("Too many failed attempts to log in. Try again in {minutes} minutes."),
-        ));
+        let words = format!("Too many failed attempts to log in. Try again in {minutes} minutes.");
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", words);
+        return Err(Problem { retry_s: Some(app.limits.login_window.as_secs()), ..problem });
     }
     // Counted before it is known to be wrong: many at once must not slip through while one is checked.
     app.throttle.failed(peer.ip(), &login.name, Instant::now());

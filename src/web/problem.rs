@@ -24,11 +24,13 @@ pub(super) struct Problem {
     pub(super) message: String,
     /// The page that it is about, where that is still there.
     pub(super) back: Option<String>,
+    /// Seconds after which it may work, where that is known better than "in a moment".
+    pub(super) retry_s: Option<u64>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Problem {
-        Problem { status, code, message: message.into(), back: None }
+        Problem { status, code, message: message.into(), back: None, retry_s: None }
     }
 
     /// With a way back to a page.
@@ -84,7 +86,7 @@ impl Problem {
 
     fn headers(&self, mut response: Response) -> Response {
         if self.status == StatusCode::SERVICE_UNAVAILABLE || self.status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, self.retry_s.map_or(RETRY_AFTER, HeaderValue::from));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -46,6 +46,23 @@ pub(super) async fn there(app: &SharedApp, decision: &Value) -> Option<(Conversa
     Some((conversation, links))
 }
 
+/// Suggested conversations shown.
+const SUGGESTIONS_SHOWN: usize = 5;
+
+/// The conversations a proposal suggests beside its decision, as they are now, each with why.
+pub(super) async fn suggested(app: &SharedApp, decision: &Value) -> Vec<(Conversation, String)> {
+    let mut found: Vec<(Conversation, String)> = Vec::new();
+    for suggestion in decision["suggestions"].as_array().into_iter().flatten().take(SUGGESTIONS_SHOWN) {
+        let Some(id) = suggestion["conversation"].as_str().and_then(|id| id.parse::<ConversationId>().ok()) else { continue };
+        // One that became a part of another is that other; one that is gone is no place to go.
+        let Ok(conversation) = app.state.store.conversation(id).await else { continue };
+        if found.iter().all(|(c, _)| c.id != conversation.id) {
+            found.push((conversation, because(suggestion["rule"].as_str().unwrap_or_default()).to_owned()));
+        }
+    }
+    found
+}
+
 /// Which conversation that is, and which ones it is linked to, in words.
 pub(super) fn show_there(conversation: &Conversation, links: &[ConversationLink]) -> Markup {
     let here = conversation.id;
@@ -86,7 +103,6 @@ pub(super) fn show(decision: &Value) -> Markup {
     let existing = decision["where"]["existing"].as_str();
     let rule = decision["rule"].as_str().unwrap_or_default();
     let evidence = decision["evidence"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let suggestions = decision["suggestions"].as_array().map(Vec::as_slice).unwrap_or_default();
     html! {
         p {
             "If released, it "
@@ -117,17 +133,6 @@ pub(super) fn show(decision: &Value) -> Markup {
                         td.soft { (e["detail"].as_str().unwrap_or_default()) }
                     }
                 }
-            }
-        }
-        @if !suggestions.is_empty() {
-            p.soft {
-                "It might also belong to "
-                @for (n, s) in suggestions.iter().take(5).enumerate() {
-                    @if n > 0 { ", " }
-                    span.mono { (s["conversation"].as_str().unwrap_or_default()) }
-                    " (" (because(s["rule"].as_str().unwrap_or_default())) ")"
-                }
-                "."
             }
         }
     }

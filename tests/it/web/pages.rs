@@ -140,6 +140,25 @@ async fn a_release_without_a_good_token_or_into_a_strange_conversation_is_refuse
 }
 
 #[tokio::test]
+async fn a_suggested_conversation_is_a_button_with_its_subject() {
+    let gateway = Gateway::start().await;
+    let (there, _) = gateway.attached(&mail("Subject: The <b>parcel</b> 4711\nMessage-ID: <there@x>", "x")).await;
+    let id =
+        gateway.hold(&mail("Subject: Re: The <b>parcel</b> 4711\nMessage-ID: <late@x>", "x"), ReasonCode::ReaderTimedOut).await;
+    let mut browser = Client::new(&gateway);
+    browser.log_in_first().await;
+    let page = browser.get(&format!("/quarantine/{id}")).await;
+    let button = format!("name=\"conversation\" value=\"{there}\"");
+    assert!(page.text().contains(&button), "{}", page.text());
+    assert!(page.text().contains("Release into “<bdi>The &lt;b&gt;parcel&lt;/b&gt; 4711</bdi>”"), "{}", page.text());
+    assert!(page.text().contains("subject and people are the same. That one is open, has 1 message."), "{}", page.text());
+    let pressed = [("csrf", page.csrf()), ("conversation", there.to_string())];
+    let pressed: Vec<(&str, &str)> = pressed.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let done = browser.post(&format!("/quarantine/{id}/release"), &pressed).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text());
+}
+
+#[tokio::test]
 async fn after_each_decision_the_next_held_mail_is_one_step_away() {
     let gateway = Gateway::start().await;
     let mut ids = Vec::new();
