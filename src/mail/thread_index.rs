@@ -112,8 +112,8 @@ impl ThreadIndex {
     /// Who is a participant once this mail has gone to `conversation` and its merges are done.
     ///
     /// A merge lets nobody into a conversation unless its author was in all of them: someone who
-    /// knows a Message-ID must not get to read by tying the thread to one of his own. Otherwise
-    /// those stay who were in every conversation that the author was not in; where that is nobody, it is orphaned.
+    /// knows a Message-ID must not get to read by tying the thread to one of his own, nor by having somebody answer a mail that
+    /// does. Otherwise those stay who were in every one; where that is nobody, it is orphaned.
     #[must_use]
     pub fn participants_after(&self, keys: &ThreadKeys, decision: &Decision, conversation: ConversationId) -> HashSet<String> {
         let joined = || std::iter::once(conversation).chain(decision.continues).chain(decision.merges.iter().copied());
@@ -125,9 +125,21 @@ impl ThreadIndex {
             all.extend(Some(keys.sender.clone()).filter(|s| !s.is_empty()));
             return all;
         }
-        let mut strange = sets.iter().filter(|p| sets.len() == 1 || !p.contains(&keys.sender));
-        let Some(first) = strange.next() else { return sets.into_iter().flatten().cloned().collect() };
-        strange.fold((*first).clone(), |kept, other| &kept & *other)
+        let mut sets = sets.into_iter();
+        let first = sets.next().cloned().unwrap_or_default();
+        sets.fold(first, |kept, other| &kept & other)
+    }
+
+    /// Opens the conversation it goes to: what its sender may, and in an orphaned one whoever writes, for there nobody may and a
+    /// customer's answer must not go unseen.
+    #[must_use]
+    pub fn speaks(&self, decision: &Decision, conversation: ConversationId) -> bool {
+        let orphaned = |c: &ConversationId| self.conversations.get(c).is_some_and(|facts| facts.orphaned);
+        match decision.may {
+            May::Open | May::Participant => true,
+            May::Unverified => orphaned(&conversation) || decision.continues.as_ref().is_some_and(orphaned),
+            May::Automatic => false,
+        }
     }
 
     /// Takes a decision into the index, so that later mails of the batch see it.
@@ -140,6 +152,7 @@ impl ThreadIndex {
             open: went_on.is_some_and(|old| old.open),
             ..ConversationFacts::default()
         };
+        let speaks = self.speaks(decision, conversation);
         let participants = self.participants_after(keys, decision, conversation);
         let facts = self.conversations.entry(conversation).or_insert(begun);
         if facts.message_count == 0 {
@@ -148,7 +161,7 @@ impl ThreadIndex {
         facts.message_count += 1;
         facts.crowd = facts.crowd.or(crowd);
         facts.last_message_at_us = facts.last_message_at_us.max(keys.received_at_us);
-        if matches!(decision.may, May::Open | May::Participant) {
+        if speaks {
             (facts.open, facts.closed_at_us) = (true, None);
         }
         self.join(keys, decision, conversation, participants);

@@ -19,7 +19,7 @@ use super::writes::{
 };
 use crate::limits::{BRAKES_SWEPT_MIN, PARTICIPANTS_MAX};
 use crate::mail::{
-    ConversationId, Decision, IdStanding, Locator, MailboxId, May, MessageId, OrganisationId, Person, Prepared, QuarantineId,
+    ConversationId, Decision, IdStanding, Locator, MailboxId, MessageId, OrganisationId, Person, Prepared, QuarantineId,
     QuarantineReason, ThreadIndex, Where,
 };
 use serde::Serialize;
@@ -285,7 +285,7 @@ impl Plan {
         index: &ThreadIndex,
     ) -> MessageId {
         let message = MessageId(Uuid::now_v7());
-        let speaks = matches!(decision.may, May::Open | May::Participant) && !mail.keys.class.is_automatic();
+        let speaks = index.speaks(decision, conversation) && !mail.keys.class.is_automatic();
         let is_new = decision.place == Where::New;
         let goes_on_open = decision.continues.and_then(|old| index.conversations.get(&old)).is_some_and(|old| old.open);
         if is_new {

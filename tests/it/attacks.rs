@@ -117,11 +117,26 @@ fn row_merge_then_read_tying_two_conversations_lets_nobody_read_the_other() {
     let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
     let (decision, there) = desk.take(&mail("mallory@m.test", "2@m.test", "Re: mine", &["1@a.test", "1@m.test"]), DESK);
     assert_eq!((there, decision.may, decision.merges.as_slice()), (mallory, May::Unverified, [ann].as_slice()));
-    assert_eq!(desk.participants(mallory), HashSet::from(["ann@a.test"]));
+    assert_eq!(desk.participants(mallory), HashSet::new());
     let (decision, _) = desk.take(&mail("mallory@m.test", "3@m.test", "Re: mine", &["1@m.test"]), DESK);
     assert_eq!(decision.may, May::Unverified);
-    let (decision, _) = desk.take(&mail("ann@a.test", "2@a.test", "Re: Invoice", &["1@a.test"]), DESK);
-    assert_eq!(decision.may, May::Participant);
+    // Nor is she, but what she writes is seen: it opens what was closed.
+    desk.index.conversations.get_mut(&mallory).unwrap().open = false;
+    let (decision, there) = desk.take(&mail("ann@a.test", "2@a.test", "Re: Invoice", &["1@a.test"]), DESK);
+    assert_eq!((there, decision.may, desk.index.conversations[&mallory].open), (mallory, May::Unverified, true));
+}
+
+#[test]
+fn row_merge_then_read_having_somebody_answer_a_mail_that_names_her_own_conversation() {
+    let mut desk = Desk::new();
+    let (_, ann) = desk.take(&mail("ann@a.test", "1@a.test", "Invoice", &[]), DESK);
+    desk.take(&mail("mallory@m.test", "1@m.test", "Hello", &[]), DESK);
+    // What he sent her alone has her id in its References, and her program takes both over.
+    let (decision, there) = desk.take(&mail("ann@a.test", "2@a.test", "Re: Hello", &["1@a.test", "1@m.test"]), DESK);
+    assert_eq!((there, decision.may), (ann, May::Unverified));
+    assert!(!desk.participants(ann).contains("mallory@m.test"));
+    let (decision, _) = desk.take(&mail("mallory@m.test", "2@m.test", "Re: Hello", &["1@m.test"]), DESK);
+    assert_eq!(decision.may, May::Unverified);
 }
 
 #[test]

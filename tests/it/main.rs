@@ -37,6 +37,7 @@ mod store_who;
 mod threading_corpus;
 mod threading_order;
 mod threading_repeats;
+mod threading_rights;
 mod threading_rows;
 mod threading_rules;
 mod threading_store;

@@ -196,8 +196,13 @@ on_both_databases! {
         let outcome = attach_one(&db.store, from(desk.mail(3, "n@x", &["a@x", "m@x"]), "mallory@m.test")).await;
         let Outcome::Attached { decision, conversation, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!((decision.may, conversation), (May::Unverified, stays));
-        assert_eq!(people(&db.store, stays).await, ["ann@a.test"]);
+        assert_eq!(people(&db.store, stays).await, [""; 0]);
         assert_eq!(people(&db.store, gone).await, [""; 0]);
+        // So nobody may, but what is written there is seen.
+        db.store.set_conversation_open(stays, false, "cli").await.unwrap();
+        attach_one(&db.store, desk.mail(4, "b@x", &["a@x"])).await;
+        assert_eq!(db.store.conversation(stays).await.unwrap().state, "open");
+        assert_eq!(people(&db.store, stays).await, [""; 0]);
     }
 
     async fn only_a_person_who_may_speak_reopens_a_conversation_and_brings_people(db: Database) {
