@@ -142,6 +142,21 @@ fn hint(error: &anyhow::Error) -> &'static str {
     }
 }
 
+/// Characters of a name that somebody is given on the command line, as the pages take it.
+const NAME_CHARS_MAX: usize = 100;
+
+/// The name of an organisation or of somebody: one line that a person can type again.
+pub(super) fn name(given: &str) -> Result<String, String> {
+    let given = given.trim();
+    if given.chars().any(char::is_control) {
+        return Err("a name has no line breaks and no control characters".to_owned());
+    }
+    match given.chars().count() {
+        1..=NAME_CHARS_MAX => Ok(given.to_owned()),
+        _ => Err(format!("a name has 1 to {NAME_CHARS_MAX} characters")),
+    }
+}
+
 /// Text for a terminal: one line, without control characters.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()

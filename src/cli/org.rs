@@ -18,6 +18,7 @@ enum Command {
     /// Add an organisation; prints its id
     Add {
         /// Its name; no two are the same
+        #[arg(value_parser = database::name)]
         name: String,
         /// The organisation it is a part of
         #[arg(long, value_name = "ID or NAME")]

@@ -10,9 +10,10 @@ use super::Global;
 use super::database::{self, Fresh};
 use crate::config::Config;
 use crate::journal::Reader;
-use crate::mail::{ConversationId, OrganisationId, QuarantineId, ReasonCode};
+use crate::mail::{ConversationId, QuarantineId, ReasonCode};
 use crate::store::{Error, QuarantineFilter, QuarantineItem, QuarantineState, Store};
 use crate::telemetry::Metrics;
+use crate::web::WHY_CHARS_MAX;
 use crate::{classify, normalize};
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
@@ -42,9 +43,9 @@ enum Command {
         /// Held for this reason, such as `reader-timed-out`
         #[arg(long, value_parser = reason)]
         reason: Option<ReasonCode>,
-        /// Of this organisation only (its id)
-        #[arg(long, value_name = "ID")]
-        organisation: Option<OrganisationId>,
+        /// Of this organisation only
+        #[arg(long, value_name = "ID or NAME")]
+        organisation: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -76,7 +77,7 @@ enum Command {
         /// The item's id
         id: QuarantineId,
         /// Why; kept with the decision
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = why)]
         why: String,
     },
 }
@@ -107,6 +108,15 @@ fn reason(word: &str) -> Result<ReasonCode, String> {
     ReasonCode::from_word(word).ok_or_else(|| format!("known reasons: {}", known()))
 }
 
+/// A reason for discarding, as the pages ask for it.
+fn why(said: &str) -> Result<String, String> {
+    let said = said.trim();
+    match said.chars().count() {
+        1..=WHY_CHARS_MAX => Ok(said.to_owned()),
+        _ => Err(format!("say why in 1 to {WHY_CHARS_MAX} characters, such as \"spam\"")),
+    }
+}
+
 /// Runs it.
 ///
 /// # Errors
@@ -121,6 +131,13 @@ async fn work(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     let store = database::open(config, config.database.connections_max, Metrics::new().0).await?;
     match command {
         Command::Ls { json, state, reason, organisation, limit, after } => {
+            let organisation = match organisation.as_deref().map(|named| store.organisation(named)) {
+                None => None,
+                Some(asked) => match asked.await {
+                    Ok(found) => Some(found.id),
+                    Err(error) => return Ok(told(Err(error), "")?),
+                },
+            };
             let filter = QuarantineFilter { state: state.state(), reason, organisation, before: after };
             list(&store, filter, limit, json).await
         }
@@ -128,7 +145,7 @@ async fn work(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
         Command::Release { id, to } => {
             Ok(told(store.release(id, to, ACTOR).await, "released; a running gateway attaches it within moments")?)
         }
-        Command::Discard { id, why } => Ok(told(store.discard(id, why.trim(), ACTOR).await, "discarded")?),
+        Command::Discard { id, why } => Ok(told(store.discard(id, &why, ACTOR).await, "discarded")?),
     }
 }
 
@@ -140,7 +157,12 @@ fn told(done: Result<(), Error>, what: &str) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ (Error::NotFound { .. } | Error::Conflict(_))) => {
-            eprintln!("{error}");
+            let hint = match error {
+                Error::NotFound { kind: "quarantine item", .. } => ": `tidegate quarantine ls --state all` shows what there is",
+                Error::NotFound { kind: "organisation", .. } => ": `tidegate org ls` lists them",
+                _ => "",
+            };
+            eprintln!("tidegate: {error}{hint}");
             Ok(ExitCode::FAILURE)
         }
         Err(error) => Err(error),

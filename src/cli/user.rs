@@ -22,6 +22,7 @@ enum Command {
     /// Add a user; prints a one-time link with which they choose a password
     Add {
         /// The name to log in with
+        #[arg(value_parser = database::name)]
         name: String,
         /// May change things beyond the quarantine
         #[arg(long)]

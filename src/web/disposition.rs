@@ -19,7 +19,7 @@ use serde::Deserialize;
 /// Characters of a conversation's subject on a button.
 const TITLE_CHARS_MAX: usize = 60;
 /// Characters of the reason for discarding.
-pub(super) const WHY_CHARS_MAX: usize = 500;
+pub const WHY_CHARS_MAX: usize = 500;
 
 /// The buttons of a held mail.
 pub(super) fn forms(staff: &Staff, id: QuarantineId, suggested: &[(Conversation, String)]) -> Markup {

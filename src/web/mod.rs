@@ -31,6 +31,8 @@ mod server;
 mod session;
 mod throttle;
 
+pub use disposition::WHY_CHARS_MAX;
+
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::journal;

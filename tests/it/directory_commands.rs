@@ -54,6 +54,23 @@ fn an_operator_sets_up_who_gets_mail() {
         let usage = said.contains("Usage:");
         assert!(code == Some(if usage { 2 } else { 1 }) && said.contains(word), "{arguments:?}: {code:?} {said}");
     }
+    let long = "n".repeat(101);
+    for name in ["", " ", "x\ny", "a\x1b[31m", long.as_str()] {
+        for arguments in [&["org", "add", name][..], &["user", "add", name]] {
+            let (code, said) = refuses(dir, arguments);
+            assert!(code == Some(2) && said.contains("a name has"), "{arguments:?}: {code:?} {said}");
+        }
+    }
+    let nobody = "01936d0c-7d1e-7000-8000-000000000000";
+    for (arguments, code, words) in [
+        (&["quarantine", "ls", "--organisation", "acme"][..], 0, ""),
+        (&["quarantine", "ls", "--organisation", "nobody"], 1, "`tidegate org ls`"),
+        (&["quarantine", "release", nobody], 1, "`tidegate quarantine ls"),
+        (&["quarantine", "discard", nobody, "--why", " "], 2, "say why"),
+    ] {
+        let (got, said) = refuses(dir, arguments);
+        assert!(got == Some(code) && said.contains(words), "{arguments:?}: {got:?} {said}");
+    }
     assert_eq!(refuses(dir, &["org", "add"]).0, Some(2), "used wrongly");
 }
 
