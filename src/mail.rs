@@ -13,6 +13,7 @@ mod policy;
 mod prepared;
 mod thread_index;
 mod thread_keys;
+mod unread;
 
 pub use brake::{Brake, BrakeState, Braked};
 pub use decision::{Decision, HoldReason, Link, LinkKind, May, Rule, Suggestion, Where};
@@ -29,3 +30,4 @@ pub use policy::{BrakeLimits, DAY_US, Policy, RuleSet, ThreadingPolicy, Tracker,
 pub use prepared::{DispositionKind, Outcome, Prepared, QuarantineReason, ReasonCode, Release, Versions};
 pub use thread_index::{ConversationFacts, IdStanding, KnownId, ThreadIndex};
 pub use thread_keys::{Customer, SenderAuth, SubjectKind, ThreadKeys, TokenEvidence, TokenPlace};
+pub use unread::{UNREAD_LOCAL_PARTS, is_unread};

@@ -1,7 +1,7 @@
 //! Who or what wrote a mail: signs in sender, reverse-path and header of programs, lists, calendars.
 
 use super::header;
-use crate::mail::{Evidence, FoldKind, NormalizedMail, Person};
+use crate::mail::{Evidence, FoldKind, NormalizedMail, Person, UNREAD_LOCAL_PARTS, is_unread};
 
 /// Local parts of programs that report on delivery.
 const DAEMONS: &[&str] = &[
@@ -64,6 +64,9 @@ const DAEMON_NAMES: &[&str] = &[
 /// Those of them that a person may answer for: alone they say less.
 const PEOPLE_TOO: &[&str] = &["postmaster", "mailmaster", "mail-admin", "bounce", "bounces"];
 
+/// How names begin that no person has, among those of mail systems.
+const NO_PERSONS_NAMES: &[&str] = &["mail delivery", "mailer", "mail system", "internet mail"];
+
 /// Ends of local parts under which the programs of mailing lists write.
 const LIST_ROBOT_ENDS: &[&str] = &["-admin", "-owner", "-request", "-bounces", "-help", "-ctl", "-return"];
 /// And their beginnings.
@@ -71,27 +74,8 @@ const LIST_ROBOT_STARTS: &[&str] = &["owner-", "majordomo", "listserv", "listpro
 
 /// All of them.
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
-    [DAEMONS, DAEMON_NAMES, LIST_ROBOT_ENDS, LIST_ROBOT_STARTS, UNREAD].into_iter().flatten().copied()
+    [DAEMONS, DAEMON_NAMES, LIST_ROBOT_ENDS, LIST_ROBOT_STARTS, UNREAD_LOCAL_PARTS].into_iter().flatten().copied()
 }
-
-/// Local parts nobody reads.
-const UNREAD: &[&str] = &[
-    "no-reply",
-    "noreply",
-    "no_reply",
-    "no.reply",
-    "donotreply",
-    "do-not-reply",
-    "do_not_reply",
-    "do.not.reply",
-    "dont-reply",
-    "notreply",
-    "mailer-daemon",
-    "automailer",
-    "autoreply",
-    "auto-reply",
-    "notification-noreply",
-];
 
 /// Lines of a header that stands in a text: from whom, when, to whom, about what.
 const HEADER_LINES_MIN: usize = 4;
@@ -194,11 +178,6 @@ fn list_of_robot(address: &str) -> Option<String> {
     LIST_ROBOT_STARTS.iter().any(|s| local.starts_with(s)).then(String::new)
 }
 
-fn is_unread(address: &str) -> bool {
-    let local = address.split('@').next().unwrap_or_default();
-    UNREAD.iter().any(|u| local == *u || local.strip_prefix(*u).is_some_and(|r| r.starts_with(['-', '+', '.', '_'])))
-}
-
 fn is_daemon(person: &Person) -> bool {
     let address = person.address.to_lowercase();
     let local = address.split('@').next().unwrap_or_default();
@@ -222,7 +201,7 @@ fn may_be_person(daemon: &Person) -> bool {
     let address = daemon.address.to_lowercase();
     let local = address.split('@').next().unwrap_or_default();
     let by_name_alone = !is_daemon(&Person { name: String::new(), address: daemon.address.clone() });
-    PEOPLE_TOO.contains(&local) || by_name_alone && !daemon.name.to_lowercase().starts_with("mail")
+    PEOPLE_TOO.contains(&local) || by_name_alone && !NO_PERSONS_NAMES.iter().any(|n| daemon.name.to_lowercase().starts_with(n))
 }
 
 /// It refers to a mail.
@@ -292,8 +271,22 @@ pub(super) fn machine(mail: &NormalizedMail, origin: &Origin) -> Vec<Evidence> {
     if origin.null_sender {
         out.push(Evidence { code: "null-sender", place: "envelope".to_owned(), detail: "<>".to_owned() });
     }
-    if let Some(address) = &origin.unread {
+    if let Some(address) = origin.unread.as_ref().filter(|_| !(out.is_empty() && is_written_for_another(mail))) {
         out.push(header("nobody-reads", "From", address));
     }
     out
+}
+
+/// A form of a web site: its own address is in From, and who filled it in waits for an answer elsewhere.
+fn is_written_for_another(mail: &NormalizedMail) -> bool {
+    let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+    let site = mail.from.as_ref().and_then(|p| domain(&p.address));
+    let [person] = mail.reply_to.as_slice() else { return false };
+    let address = person.address.to_lowercase();
+    let elsewhere = domain(&address).zip(site).is_some_and(|(a, b)| a != b && !is_below(&a, &b) && !is_below(&b, &a));
+    elsewhere && !is_unread(&address) && !is_daemon(person)
+}
+
+fn is_below(domain: &str, parent: &str) -> bool {
+    domain.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.'))
 }

@@ -64,6 +64,11 @@ static PHRASES: Table = Table::new(&[
     ("message is too big", "5.3.4"),
     ("message size limit", "5.3.4"),
     ("message exceeds", "5.3.4"),
+    ("exceeds size limit", "5.3.4"),
+    ("exceeds the size limit", "5.3.4"),
+    ("exceeds maximum message size", "5.3.4"),
+    ("exceeds the maximum message size", "5.3.4"),
+    ("exceeds fixed maximum", "5.3.4"),
     ("user unknown", "5.1.1"),
     ("unknown user", "5.1.1"),
     ("no such user", "5.1.1"),
@@ -167,6 +172,7 @@ static PHRASES: Table = Table::new(&[
     ("dmarc", "5.7.1"),
     ("virus", "5.7.1"),
     ("not a member of this mailing list", "5.7.1"),
+    ("rejected by the list moderator", "5.7.1"),
 ]);
 
 /// It failed because time was up, for a reason that may pass (RFC 3463 section 3.5).

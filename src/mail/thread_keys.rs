@@ -75,6 +75,8 @@ pub struct ThreadKeys {
     pub organisation: OrganisationId,
     /// The mail's own Message-ID, or one made from its content hash when it has none.
     pub message_id: String,
+    /// Ids that it had before its provider gave it another: its sender goes on to refer to those.
+    pub renamed_from: Vec<String>,
     /// References and In-Reply-To, each once, oldest first, the parent last; at most
     /// `Limits::references_max`.
     pub references: Vec<String>,
@@ -135,6 +137,7 @@ impl ThreadKeys {
         ThreadKeys {
             organisation,
             message_id: message_id.into(),
+            renamed_from: Vec::new(),
             references: Vec::new(),
             tokens: Vec::new(),
             foreign_token: false,
@@ -165,6 +168,7 @@ impl ThreadKeys {
     /// Exchange thread, the case of another system.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.message_id.as_str())
+            .chain(self.renamed_from.iter().map(String::as_str))
             .chain(self.references.iter().map(String::as_str))
             .chain(self.bounced_id.as_deref())
             .chain(self.thread_index.as_deref())
@@ -196,6 +200,7 @@ impl ThreadKeys {
         let exchange = also(&self.thread_index, Rule::ThreadIndex) && !self.answers_forward;
         let tracker = also(&self.tracker, Rule::Tracker);
         std::iter::once(self.message_id.as_str())
+            .chain(self.renamed_from.iter().filter(|_| !self.stands_alone()).map(String::as_str))
             .chain(answers.iter().map(String::as_str))
             .chain(self.bounced_id.as_deref().filter(|_| bounced))
             .chain(self.thread_index.as_deref().filter(|_| exchange))

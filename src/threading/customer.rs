@@ -9,7 +9,7 @@
 
 use super::keys::is_own;
 use crate::directory::Directory;
-use crate::mail::{Class, Customer, FoldKind, NormalizedMail, OrganisationId, Person, address_in};
+use crate::mail::{Class, Customer, FoldKind, NormalizedMail, OrganisationId, Person, address_in, is_unread};
 
 /// Header fields in which lists keep whom they took out of From.
 const ORIGINAL_FROM: &[&str] = &["X-Original-From", "X-Original-Sender", "X-Google-Original-From", "X-MailFrom"];
@@ -50,7 +50,7 @@ pub(super) fn customer(
         }
     }
     let Some(from) = from else { return mail.reply_to.iter().find(|p| usable(p)).map(|p| make(p, "reply-to", true)) };
-    if of_house(&from.address) || class == Class::Machine {
+    if of_house(&from.address) || class == Class::Machine || is_unread(&from.address.to_lowercase()) {
         // A contact form writes as the house or as a robot, and says who filled it in.
         if let Some(person) = mail.reply_to.iter().find(|p| usable(p) && !p.address.eq_ignore_ascii_case(&from.address)) {
             return Some(make(person, "reply-to", true));

@@ -85,6 +85,9 @@ const OF_TEMPLATES: &[char] = &['{', '}', '[', ']', '%', '$'];
 /// Names that every machine has.
 const EVERY_MACHINE: &[&str] = &["localhost", "localhost.localdomain", "localdomain", "(none)", "127.0.0.1", "[127.0.0.1]"];
 
+/// Where providers and lists that give a mail an id of their own keep the one that its sender knows it by.
+const RENAMED_FROM: &[&str] = &["X-Microsoft-Original-Message-ID", "X-Google-Original-Message-ID", "X-Original-Message-ID"];
+
 /// Domains of ids that are made here, of what else ties mails. As a Message-ID one would be a way around the rule it is of:
 /// who refers to `<ticket#1234@subject-tag.invalid>` must not get into the conversation with that tag.
 const MADE_HERE: &[&str] = &["content-hash", "thread-index", "tracker", "subject-tag", "given-tag", "text", "quoted-text"];
@@ -147,6 +150,18 @@ pub(super) fn own(mail: &NormalizedMail) -> String {
         let _ = write!(id, "{byte:02x}"); // writing to a String does not fail
     }
     id + "@content-hash.invalid"
+}
+
+/// The ids a mail had before it got its own.
+pub(super) fn renamed_from(mail: &NormalizedMail, own: &str, references: &[String]) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for name in RENAMED_FROM {
+        let id = mail.header(name).and_then(clean).filter(|id| *id != own);
+        if let Some(id) = id.filter(|id| !out.iter().chain(references).any(|known| known == id)) {
+            out.push(id.to_owned());
+        }
+    }
+    out
 }
 
 /// References, then In-Reply-To, which is the parent (RFC 5322 section 3.6.4) wherever References has it too: each id once, oldest
@@ -230,6 +245,20 @@ mod tests {
         assert_eq!(clean("4711@Localhost.localdomain"), None);
         assert_eq!(clean("20260112091500.4711@localhost"), Some("20260112091500.4711@localhost"));
         assert_eq!(clean("1@shop"), Some("1@shop"));
+    }
+
+    #[test]
+    fn a_mail_keeps_the_names_it_had_before_its_provider_named_it() {
+        let header = |name: &str, value: &str| crate::mail::Header { name: name.to_owned(), value: value.to_owned() };
+        let m = NormalizedMail {
+            headers: vec![
+                header("X-Microsoft-Original-Message-ID", "<1@sent.test>"),
+                header("X-Original-Message-ID", "<2@parent.test>"),
+                header("X-Google-Original-Message-ID", "<null@x.test>"),
+            ],
+            ..mail(&["2@parent.test"], &[])
+        };
+        assert_eq!(renamed_from(&m, "3@wire.test", &references(&m, "3@wire.test", 50)), ["1@sent.test"]);
     }
 
     #[test]

@@ -97,6 +97,7 @@ pub fn keys(
         quotes: mail.folds.iter().any(|f| f.kind == FoldKind::Quote),
         tokens: found,
         foreign_token,
+        renamed_from: ids::renamed_from(mail, &message_id, &references),
         message_id,
         references,
         base_subject: subject.base,

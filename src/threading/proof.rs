@@ -72,6 +72,7 @@ fn mail(bytes: &[u8]) -> ThreadKeys {
         place,
     });
     ThreadKeys {
+        renamed_from: (byte(4) >> 5 == 7).then(|| id(byte(4))).into_iter().collect(),
         references,
         tokens: token.into_iter().collect(),
         base_subject: "subject".to_owned(),

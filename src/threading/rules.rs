@@ -139,7 +139,7 @@ fn leads(keys: &ThreadKeys, index: &ThreadIndex) -> Vec<Lead> {
         let Some(found) = index.ids.get(&(keys.organisation, id.to_owned())) else { return };
         let (rule, confidence) = rule_of(found.standing);
         let ties = tied.contains(id) && keys.policy.rules.has(rule);
-        let own = id == keys.message_id;
+        let own = id == keys.message_id || keys.renamed_from.iter().any(|name| name == id);
         leads.push(Lead {
             conversation: index.current(found.conversation),
             rule: match rule {
@@ -164,6 +164,12 @@ fn leads(keys: &ThreadKeys, index: &ThreadIndex) -> Vec<Lead> {
         IdStanding::Outbound => (Rule::OutboundId, 0.97),
         IdStanding::Seen | IdStanding::Mentioned => (Rule::Reference, 0.95),
     });
+    for id in &keys.renamed_from {
+        by_id(id, "known-id", "header Original-Message-ID", &|standing| match standing {
+            IdStanding::Outbound => (Rule::OutboundId, 0.97),
+            IdStanding::Seen | IdStanding::Mentioned => (Rule::Reference, 0.95),
+        });
+    }
     if let Some(id) = &keys.bounced_id {
         by_id(id, "bounced", "Message-ID of the original", &|_| (Rule::BouncedId, 0.9));
     }

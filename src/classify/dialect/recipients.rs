@@ -99,8 +99,12 @@ pub(super) fn find(mail: &NormalizedMail, section: &Section<'_>) -> Vec<BouncedR
     // Only an address to turn to: the bounce itself names nobody.
     if out.iter().all(|r| is_help(&r.address)) {
         let meant = of_original(mail, section);
-        if !meant.is_empty() || announced_none {
+        if !meant.is_empty() {
             return meant;
+        }
+        let outside = of_subject_or_path(mail);
+        if !outside.is_empty() || announced_none {
+            return outside;
         }
     }
     out
@@ -242,11 +246,44 @@ fn speaks_of_another(line: &str) -> bool {
     OF_ANOTHER.iter().any(|e| end.ends_with(e))
 }
 
+/// Words behind which the address stands that a mail was for.
+const TO: &[&str] = &[
+    "to",
+    "to:",
+    "for",
+    "an",
+    "à",
+    "a",
+    "para",
+    "ao",
+    "til",
+    "till",
+    "aan",
+    "naar",
+    "na",
+    "do",
+    "kepada",
+    "address",
+    "adresse",
+    "adresu",
+    "adres",
+    "adress",
+    "dirección",
+    "endereço",
+    "indirizzo",
+    "адрес",
+    "адресу",
+    "адресату",
+    "διεύθυνση",
+    "címre",
+    "osoitteeseen",
+];
+
 /// The words before an address say that the mail was for it: "to", in the languages of mail systems.
 fn is_written_to(before: &str) -> bool {
     let folded = fold_line(before.trim_end_matches(['<', '"', '\'', '(', '[', ' ']));
     let word = folded.rsplit(' ').next().unwrap_or_default();
-    ["to", "to:", "for", "an", "à", "a", "para", "ao", "til", "till", "aan", "naar", "na", "do", "kepada"].contains(&word)
+    TO.contains(&word)
 }
 
 fn chars_before(text: &str, at: usize) -> usize {
@@ -368,6 +405,19 @@ pub(super) fn transcript(section: &Section<'_>) -> String {
 fn cut(text: &str) -> String {
     let end = (0..=text.len().min(DIAGNOSTIC_BYTES_MAX)).rev().find(|n| text.is_char_boundary(*n)).unwrap_or_default();
     text[..end].trim().to_owned()
+}
+
+/// Whom the subject names, or the address that the report was sent to (`bounces+ann=a.test@home.test`, RFC 3464 appendix D and
+/// VERP), where the report itself names nobody.
+fn of_subject_or_path(mail: &NormalizedMail) -> Vec<BouncedRecipient> {
+    let back_to: Vec<String> = mail.to.iter().chain(&mail.from).map(|p| p.address.to_lowercase()).collect();
+    let named = addresses(&mail.subject).map(|(a, _)| a).filter(|a| !back_to.contains(&a.to_lowercase()) && !is_help(a));
+    let path = mail.to.iter().filter_map(|p| p.address.rsplit_once('@')).filter_map(|(local, _)| {
+        let (before, domain) = local.rsplit_once('=')?;
+        let mailbox = before.rsplit(['+', '-']).next()?;
+        address(&format!("{mailbox}@{domain}")).filter(|a| plausible(a) && domain.contains('.'))
+    });
+    named.chain(path).take(1).map(|address| BouncedRecipient { address, ..BouncedRecipient::default() }).collect()
 }
 
 /// To whom the original was, where the bounce says nothing of it.
