@@ -115,7 +115,10 @@ impl Origin {
             .filter(|path| !path.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("bounce")))
             .map(|path| Person { name: String::new(), address: path.to_owned() })
             .collect();
-        let daemons = || mail.from.iter().chain(&mail.sender).chain(&systems).filter(|p| is_daemon(p));
+        // Sites and services send people's letters by way of such addresses too.
+        let is_authored = mail.from.as_ref().is_some_and(|p| !p.address.is_empty());
+        let by_way_of = mail.sender.iter().chain(&systems).filter(|p| !(is_authored && may_be_person(p)));
+        let daemons = || mail.from.iter().chain(by_way_of.clone()).filter(|p| is_daemon(p));
         let daemon = daemons().next().map(|p| if p.address.is_empty() { p.name.clone() } else { p.address.clone() });
         let null_sender = reverse_path.is_some_and(str::is_empty) || returned;
         let maybe_person = !null_sender && !automatic && daemons().all(may_be_person);
@@ -131,24 +134,25 @@ impl Origin {
 }
 
 fn is_of_rule(passed_on: bool, auto_submitted: &str) -> bool {
-    passed_on && auto_submitted.trim().to_ascii_lowercase().starts_with("auto-generated")
+    let word = auto_submitted.trim().to_ascii_lowercase();
+    passed_on && word.starts_with("auto-generated") || word.starts_with("auto-forwarded")
 }
 
 /// Exchange marks what the rules of a mailbox send with that mailbox and as `auto-generated`, whether they answer or pass on.
-/// They passed it on where it is from somebody else, was sent again, or holds a mail that was forwarded and nothing before it.
+/// They passed it on where somebody else wrote it to the mailbox, it was sent again, or it holds a mail that was forwarded.
 fn is_passed_on(mail: &NormalizedMail) -> bool {
-    let mut loops = mail.headers_named("X-MS-Exchange-Inbox-Rules-Loop").map(str::to_lowercase).peekable();
-    let by_rule = loops.peek().is_some()
+    let mailboxes: Vec<String> = mail.headers_named("X-MS-Exchange-Inbox-Rules-Loop").map(str::to_lowercase).collect();
+    let by_rule = !mailboxes.is_empty()
         || mail
             .headers_named("X-MS-Exchange-Generated-Message-Source")
             .any(|v| v.trim().eq_ignore_ascii_case("Mailbox Rules Agent"));
     if !by_rule {
         return false;
     }
-    let from = mail.from.as_ref().map(|p| p.address.to_lowercase()).unwrap_or_default();
-    let mut addresses = loops.filter(|v| v.contains('@')).peekable();
-    let of_another = addresses.peek().is_some() && !from.is_empty() && !addresses.any(|v| v.contains(&from));
-    of_another
+    // A mailbox may have another address beside the one it writes from; what it answers was not written to itself.
+    let is_of_mailbox = |p: &Person| !p.address.is_empty() && mailboxes.iter().any(|v| v.contains(&p.address.to_lowercase()));
+    let to_itself = !mail.from.iter().any(is_of_mailbox) && mail.to.iter().chain(&mail.cc).any(is_of_mailbox);
+    to_itself
         || mail.header("Resent-From").is_some()
         || mail.folds.iter().any(|f| f.kind == FoldKind::Forward)
         || begins_with_a_header(&mail.text)

@@ -35,6 +35,8 @@ const DELIVERED_TO: &[&str] = &[
     "Resent-To",
 ];
 
+/// Those of them that are the time; a GUID follows.
+const THREAD_INDEX_TIME_BYTES: usize = 6;
 /// Bytes of Thread-Index that all mails of an Exchange thread share: a time and a GUID.
 const THREAD_INDEX_BYTES: usize = 22;
 
@@ -68,8 +70,8 @@ pub fn keys(
     let believed = threading.authserv_relays.is_empty()
         || envelope.client_ip.is_some_and(|ip| threading.authserv_relays.iter().any(|network| network.contains(ip)));
     let auth = if believed { auth::sender_auth(mail, &sender, &threading.authserv_ids) } else { SenderAuth::Unknown };
-    let subject = subject(mail, &references);
     let automatic = class.class.is_automatic();
+    let subject = subject(mail, &references, automatic);
     let subject_tags = own::subject_tags(&mail.subject, SUBJECT_TAGS_MAX);
     // Who is not known to be himself was given nothing.
     let known = auth == SenderAuth::Pass && !sender.is_empty();
@@ -146,7 +148,7 @@ pub(super) fn is_own(address: &str, organisation: OrganisationId, directory: &Di
 }
 
 /// The base subject, and whether the mail answers or passes on.
-fn subject(mail: &NormalizedMail, references: &[String]) -> Subject {
+fn subject(mail: &NormalizedMail, references: &[String], automatic: bool) -> Subject {
     let forwards = mail.folds.iter().any(|f| f.kind == FoldKind::Forward);
     // Exchange marks an answer even where its ids were lost.
     let refers = !references.is_empty() || index_bytes(mail).is_some_and(|b| b.len() > THREAD_INDEX_BYTES);
@@ -156,6 +158,11 @@ fn subject(mail: &NormalizedMail, references: &[String]) -> Subject {
     if subject.kind == SubjectKind::Plain && forwards && references.is_empty() {
         subject.kind = SubjectKind::Forward;
     }
+    // `Undeliverable: Fwd: …`, `Automatic reply: WG: …`: what a program answers was passed on, whatever it calls its answer.
+    if automatic && let Some((_, answered)) = mail.subject.split_once([':', '：']) {
+        let answered = take_apart(answered, Signs { refers: true, forwards: false });
+        subject.answers_forward |= answered.kind == SubjectKind::Forward || answered.answers_forward;
+    }
     subject
 }
 
@@ -164,7 +171,9 @@ fn subject(mail: &NormalizedMail, references: &[String]) -> Subject {
 fn thread_index(mail: &NormalizedMail, base_subject: &str) -> Option<String> {
     let bytes = index_bytes(mail)?;
     let thread = bytes.get(..THREAD_INDEX_BYTES)?;
-    if base_subject.is_empty() {
+    // A GUID of one byte over and over is no thread's: a program fills the field.
+    let (_, guid) = thread.split_at_checked(THREAD_INDEX_TIME_BYTES)?;
+    if base_subject.is_empty() || guid.iter().all(|b| Some(b) == guid.first()) {
         return None;
     }
     let hash = Sha256::new().chain_update(thread).chain_update(base_subject.to_lowercase()).finalize();

@@ -19,7 +19,7 @@ pub(super) use recipients::address;
 
 /// Every phrase that is looked for.
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
-    phrases::all().chain(recipients::BEFORE.iter().chain(recipients::OF_ANOTHER).copied())
+    phrases::all().chain(recipients::BEFORE.iter().chain(recipients::OF_ANOTHER).chain(recipients::TO).copied())
 }
 
 use super::origin::{Origin, is_answer};

@@ -247,7 +247,7 @@ fn speaks_of_another(line: &str) -> bool {
 }
 
 /// Words behind which the address stands that a mail was for.
-const TO: &[&str] = &[
+pub(super) const TO: &[&str] = &[
     "to",
     "to:",
     "for",

@@ -7,6 +7,9 @@ use std::sync::LazyLock;
 /// Bytes of a text in which a notice of absence says so, or a program that it is one.
 const BEGINNING_BYTES: usize = 1_000;
 
+/// Bytes before what a receipt says: people write of mails they read further down.
+const RECEIPT_STARTS_WITHIN: usize = 10;
+
 /// Characters of a tag before a subject.
 const TAG_CHARS_MAX: usize = 20;
 
@@ -104,11 +107,14 @@ fn behind_tag(subject: &str) -> Option<&str> {
     (!rest.is_empty() && rest != subject).then_some(rest)
 }
 
+/// What a label may stand in.
+const BRACKETS: [char; 12] = ['[', '【', '(', '（', '<', '＜', '「', '『', '《', '*', '"', ' '];
+
 /// The label by which a subject says that a program answers.
 pub(super) fn auto_reply(subject: &str) -> Option<Label> {
     let subject = fold(subject);
     let of = |lines: &[Line], subject: &str| lines.iter().find(|l| is_label(&l.start, subject)).map(|l| l.language);
-    [Some(subject.as_str()), behind_tag(&subject)].into_iter().flatten().find_map(|subject| {
+    [Some(subject.trim_start_matches(BRACKETS)), behind_tag(&subject)].into_iter().flatten().find_map(|subject| {
         let of_programs = of(&AUTO_REPLY, subject);
         let language = of_programs.or_else(|| of(&ABSENCE_LABELS, subject))?;
         Some(Label { language, of_programs: of_programs.is_some() })
@@ -122,7 +128,6 @@ fn is_label(label: &str, subject: &str) -> bool {
         let before_brackets = || subject.trim_end().strip_suffix([')', '）']).and_then(|s| s.rsplit_once(['(', '（']));
         return ends(subject) || before_brackets().is_some_and(|(before, _)| ends(before));
     }
-    let subject = subject.trim_start_matches(['[', '【', '(', '（', '<', '＜', '「', '『', '《', '*', '"', ' ']);
     if let Some(start) = label.strip_suffix(OTHER_WORDS) {
         return subject.starts_with(start);
     }
@@ -165,16 +170,15 @@ pub(super) fn receipt(subject: &str) -> Option<&'static str> {
     RECEIPT.iter().find(|l| is_label(&l.start, &subject)).map(|l| l.language)
 }
 
-/// The first lines of a text say that a mail was read.
+/// A text says from its beginning on that a mail was read.
 pub(super) fn was_read(text: &str) -> bool {
     let text = beginning(text);
     let says = |words: &str| {
         let mut rest = text.as_str();
-        words.split(OTHER_WORDS).all(|word| {
-            rest.find(word).is_some_and(|at| {
-                rest = &rest[at + word.len()..];
-                true
-            })
+        words.split(OTHER_WORDS).enumerate().all(|(n, word)| {
+            let Some(at) = rest.find(word).filter(|at| n > 0 || *at <= RECEIPT_STARTS_WITHIN) else { return false };
+            rest = &rest[at + word.len()..];
+            true
         })
     };
     WAS_READ.iter().any(|l| says(&l.start))
