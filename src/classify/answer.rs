@@ -78,5 +78,5 @@ fn is_answered_by_a_program(mail: &NormalizedMail, origin: &Origin, label: Label
     let is_an_answers = is_answer(mail) || mail.header("X-Auto-Response-Suppress").is_some() || locale::thanks(&words).is_some();
     let says_away = || locale::absence(&words).is_some();
     locale::automatic(&words).is_some()
-        || if label.of_programs { is_an_answers || says_away() } else { is_an_answers && says_away() }
+        || if label.of_programs { is_an_answers && !label.is_alone || says_away() } else { is_an_answers && says_away() }
 }

@@ -26,6 +26,8 @@ pub(super) struct Label {
     pub(super) language: &'static str,
     /// Programs write it; else people do so too.
     pub(super) of_programs: bool,
+    /// Nothing else is in the subject: a program says what it answers, if that has a subject; a person may be writing about it.
+    pub(super) is_alone: bool,
 }
 
 /// Stands in the data for other words than the label's.
@@ -117,12 +119,19 @@ pub(super) fn auto_reply(subject: &str) -> Option<Label> {
     [Some(subject.trim_start_matches(BRACKETS)), behind_tag(&subject)].into_iter().flatten().find_map(|subject| {
         let of_programs = of(&AUTO_REPLY, subject);
         let language = of_programs.or_else(|| of(&ABSENCE_LABELS, subject))?;
-        Some(Label { language, of_programs: of_programs.is_some() })
+        let bare = subject.trim_end_matches(|c: char| !c.is_alphanumeric());
+        let is_alone = AUTO_REPLY.iter().any(|l| l.start == bare);
+        Some(Label { language, of_programs: of_programs.is_some(), is_alone })
     })
 }
 
 /// Whether a subject has this label: a sign parts it from what it is before, while a sentence that begins so goes on.
 fn is_label(label: &str, subject: &str) -> bool {
+    // Nearly no label begins as the subject does: that is seen by a byte.
+    let may_begin = label.as_bytes().first() == subject.as_bytes().first();
+    if !may_begin && !label.starts_with(OTHER_WORDS) {
+        return false;
+    }
     if let Some(end) = label.strip_prefix(OTHER_WORDS) {
         let ends = |subject: &str| subject.trim_end_matches(['.', '。', '!', ' ']).ends_with(end);
         let before_brackets = || subject.trim_end().strip_suffix([')', '）']).and_then(|s| s.rsplit_once(['(', '（']));
