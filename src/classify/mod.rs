@@ -29,7 +29,7 @@ pub use words::words;
 use crate::mail::{Bounce, Class, Classification, Evidence, NormalizedMail};
 
 /// The version of the rules, stored with each decision.
-pub const RULES_VERSION: i32 = 3;
+pub const RULES_VERSION: i32 = 4;
 
 /// Bytes of a header or line shown in evidence.
 const DETAIL_BYTES_MAX: usize = 120;

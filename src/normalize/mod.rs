@@ -73,7 +73,7 @@ use structure::Tree;
 pub use sanitize::{ELEMENTS, GENERIC_ATTRIBUTES, sanitize};
 
 /// The version of the reader, stored with each message: raise it with every change of what is read.
-pub const READER_VERSION: i32 = 5;
+pub const READER_VERSION: i32 = 6;
 
 /// Received fields looked at for a time: loops are broken by relays before they have as many.
 const RECEIVED_MAX: usize = 100;
