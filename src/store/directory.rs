@@ -218,6 +218,7 @@ fn check_mailbox(address: &str) -> Result<(), Error> {
             Some("holds a character that no mailbox has")
         }
         Some((local, "")) if !local.is_empty() => Some("has no domain"),
+        Some((local, _)) if local.contains('@') && !local.starts_with('"') => Some("has more than one @"),
         Some(_) if address.len() > 320 => Some("is longer than 320 bytes"),
         Some(_) => None,
     };

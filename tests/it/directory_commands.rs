@@ -47,6 +47,7 @@ fn an_operator_sets_up_who_gets_mail() {
         (&["mailbox", "add", "nobody", "x@acme.test"], "`tidegate org ls`"),
         (&["mailbox", "add", "acme/support", "@ACME.test"], "already, of `acme`"),
         (&["mailbox", "add", "acme", "nonsense"], "has no @"),
+        (&["mailbox", "add", "acme", "help@@acme.test"], "has more than one @"),
         (&["mailbox", "rm", "help@acme.test"], "no mailbox"),
         (&["user", "link", "nobody"], "no user `nobody`"),
     ] {
