@@ -3,11 +3,24 @@
 use crate::database::{Database, on_both_databases};
 use crate::threading_rows::{Desk, raw};
 use tidegate::mail::{ConversationId, DispositionKind, May, Outcome, SenderAuth, Where};
-use tidegate::store::{Store, now_us};
+use tidegate::store::{Outbound, Store, now_us};
 use tidegate::threading::decide;
 
 async fn people(store: &Store, conversation: ConversationId) -> Vec<String> {
     store.participants(conversation, None, 10).await.unwrap().into_iter().map(|p| p.address).collect()
+}
+
+/// What the product sent: a mail that is registered, and nobody is told of.
+fn sent(desk: &Desk) -> Outbound {
+    Outbound {
+        organisation: desk.organisation,
+        conversation: None,
+        message_ids: vec!["out@desk.test".into()],
+        marks: vec![],
+        subject: "Invoice".into(),
+        addressees: vec![],
+        sent_at_us: 1,
+    }
 }
 
 on_both_databases! {
@@ -21,16 +34,7 @@ on_both_databases! {
 
     async fn whatever_has_an_id_the_next_delivery_of_each_is_known(db: Database) {
         let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
-        let sent = tidegate::store::Outbound {
-            organisation: desk.organisation,
-            conversation: None,
-            message_ids: vec!["out@desk.test".into()],
-            marks: vec![],
-            subject: "Invoice".into(),
-            addressees: vec![],
-            sent_at_us: 1,
-        };
-        desk.store.register_outbound(&sent).await.unwrap();
+        desk.store.register_outbound(&sent(&desk)).await.unwrap();
         // Mentioned before it is seen; then had by two mails; and an id that the product gave out; and one too long for a key.
         let long = format!("{}@a.test", "i".repeat(900));
         let mails = [
@@ -62,16 +66,7 @@ on_both_databases! {
 
     async fn what_the_product_sent_is_no_duplicate_of_what_comes_in(db: Database) {
         let desk = Desk::new(db, "acme", &["help@desk.test"]).await;
-        let sent = tidegate::store::Outbound {
-            organisation: desk.organisation,
-            conversation: None,
-            message_ids: vec!["out@desk.test".into()],
-            marks: vec![],
-            subject: "Invoice".into(),
-            addressees: vec![],
-            sent_at_us: 1,
-        };
-        let conversation = desk.store.register_outbound(&sent).await.unwrap().conversation;
+        let conversation = desk.store.register_outbound(&sent(&desk)).await.unwrap().conversation;
         let copy = desk.mail(1, &[0], &raw("out@desk.test", "Invoice", "", "the mail one sends to oneself"));
         let (_, there, decision) = desk.attach(copy).await;
         assert_eq!((there, decision.may), (conversation, May::Automatic), "shown, and nothing follows from it");

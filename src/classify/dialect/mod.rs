@@ -54,7 +54,7 @@ pub(super) fn read(mail: &NormalizedMail, origin: &Origin, machine_part: bool) -
     let text = section::together(&mail.text);
     let section = Section::of(&text);
     let refusal = origin.list_robot.as_ref().and_then(|list| Some((list, phrases::LIST_REFUSALS.find(&section.folded)?)));
-    let words = phrases::OPENINGS.find(&section.folded).or(refusal.map(|(_, words)| words));
+    let words = phrases::opening(&section.folded).or(refusal.map(|(_, words)| words));
     let fields = section.has_line("final-recipient:") && section.has_line("action:");
     let everything = status::Said::of(section.report);
     if !machine_part
@@ -138,7 +138,7 @@ fn is_bounce(
     }
     let original = !section.original.trim().is_empty() || mail.report_parts.iter().any(|p| p.content_type.contains("rfc822"));
     let technical = said.status().is_some() && (said.has_both_codes() || original);
-    let begins_as_a_report = || phrases::TEMPLATES.find(section.opening()).is_some();
+    let begins_as_a_report = || phrases::begins_as_a_report(section.opening());
     if origin.daemon.is_some() && !origin.maybe_person || is_nobodys(mail) {
         return words || subject;
     }
@@ -176,7 +176,7 @@ fn is_answered(mail: &NormalizedMail) -> bool {
 
 /// The words of a mail system are what somebody quotes.
 fn is_quoted(mail: &NormalizedMail) -> bool {
-    phrases::OPENINGS.find(&section::fold(&mail.reply())).is_none()
+    phrases::opening(&section::fold(&mail.reply())).is_none()
 }
 
 /// Message-ID of the original, where the bounce holds it in its text.

@@ -145,24 +145,6 @@ pub(super) static OPENINGS: Phrases = Phrases::new(&[
     "host unknown",
     "too many hops",
     "message expired",
-    // Office 365, in its languages
-    "fehler bei der nachrichtenzustellung an folgende",
-    "échec de la remise pour ces destinataires",
-    "error de entrega a estos destinatarios",
-    "recapito non riuscito ai seguenti destinatari",
-    "falha na entrega a estes destinatários",
-    "bezorging aan deze geadresseerden",
-    "leveransen misslyckades till följande",
-    "levering mislykkedes til disse",
-    "leveringen mislyktes til disse",
-    "toimittaminen epäonnistui seuraaville",
-    "dostarczenie wiadomości do tych adresatów",
-    "doručení těmto příjemcům",
-    "сбой доставки следующим получателям",
-    "şu alıcılara veya gruplara",
-    "次の受信者またはグループへの配信に失敗しました",
-    "未能传递到以下收件人",
-    "傳遞至下列收件者",
     // German
     "konnte nicht zugestellt werden",
     "konnten nicht zugestellt werden",
@@ -382,6 +364,10 @@ pub(super) static TEMPLATES: Phrases = Phrases::new(&[
     "a delay in the delivery of your message",
     "has not been delivered to the intended recipient",
     "this is a warning message only",
+]);
+
+/// What Office 365 begins its reports with, in its languages: an opening, and how a report begins.
+pub(super) static OFFICE_365: Phrases = Phrases::new(&[
     "fehler bei der nachrichtenzustellung an folgende",
     "échec de la remise pour ces destinataires",
     "error de entrega a estos destinatarios",
@@ -400,3 +386,13 @@ pub(super) static TEMPLATES: Phrases = Phrases::new(&[
     "未能传递到以下收件人",
     "傳遞至下列收件者",
 ]);
+
+/// What a mail system says of a mail that was not delivered.
+pub(super) fn opening(text: &str) -> Option<&'static str> {
+    OPENINGS.find(text).or_else(|| OFFICE_365.find(text))
+}
+
+/// A text begins as reports of mail systems do.
+pub(super) fn begins_as_a_report(text: &str) -> bool {
+    TEMPLATES.find(text).or_else(|| OFFICE_365.find(text)).is_some()
+}

@@ -5,7 +5,7 @@
 
 use crate::classify::wording::Phrases;
 
-pub(super) use super::openings::{OPENINGS, TEMPLATES};
+pub(super) use super::openings::{OFFICE_365, OPENINGS, TEMPLATES, begins_as_a_report, opening};
 
 /// Says that it is still being tried.
 pub(super) static STILL_TRYING: Phrases = Phrases::new(&[
@@ -388,7 +388,16 @@ pub(super) static ORIGINAL_BEHIND_RULE: Phrases = Phrases::new(&[
 
 /// All of them.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    let lists = [&OPENINGS, &TEMPLATES, &STILL_TRYING, &LIST_REFUSALS, &ANNOUNCEMENTS, &ORIGINAL_FOLLOWS, &ORIGINAL_BEHIND_RULE];
+    let lists = [
+        &OPENINGS,
+        &TEMPLATES,
+        &OFFICE_365,
+        &STILL_TRYING,
+        &LIST_REFUSALS,
+        &ANNOUNCEMENTS,
+        &ORIGINAL_FOLLOWS,
+        &ORIGINAL_BEHIND_RULE,
+    ];
     lists.into_iter().flat_map(Phrases::list)
 }
 
@@ -398,8 +407,16 @@ mod tests {
 
     #[test]
     fn every_phrase_is_in_the_form_it_is_looked_for() {
-        let lists =
-            [&OPENINGS, &TEMPLATES, &STILL_TRYING, &LIST_REFUSALS, &ANNOUNCEMENTS, &ORIGINAL_FOLLOWS, &ORIGINAL_BEHIND_RULE];
+        let lists = [
+            &OPENINGS,
+            &TEMPLATES,
+            &OFFICE_365,
+            &STILL_TRYING,
+            &LIST_REFUSALS,
+            &ANNOUNCEMENTS,
+            &ORIGINAL_FOLLOWS,
+            &ORIGINAL_BEHIND_RULE,
+        ];
         for phrase in lists.into_iter().flat_map(Phrases::list) {
             let trimmed = phrase.trim();
             assert_eq!(trimmed, trimmed.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "));

@@ -1,6 +1,6 @@
 //! Finds the recipients in the words of a bounce, and what was said of each.
 
-use super::phrases::{ANNOUNCEMENTS, OPENINGS};
+use super::phrases::{ANNOUNCEMENTS, opening};
 use super::section::{Section, fold_line};
 use crate::classify::bounce::{self, RECIPIENTS_MAX};
 use crate::classify::fields::field;
@@ -206,7 +206,7 @@ fn candidates(lines: &[&str]) -> Vec<Found> {
                 }
             } else if addresses(bare).next().is_some() {
                 // `What you sent to x@y was not delivered`; `To: x@y`, out of the header of the original.
-                let tells = OPENINGS.find(&folded).is_some();
+                let tells = opening(&folded).is_some();
                 let to = field(bare).is_some_and(|(name, _)| name.eq_ignore_ascii_case("to"));
                 for (address, _) in addresses(bare).filter(|(_, at)| to || tells && is_written_to(&bare[..*at])) {
                     out.push(found(address, if to { Place::Mentioned } else { Place::Announced }));
